@@ -1,0 +1,61 @@
+# Everything works on a fresh machine that has Python 3.11 or later and make.
+# Written for GNU make 3.81, which macOS has.
+
+PYTHON ?= python3
+EXTRAS ?= dev
+ARGS ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help compare test check format notebook clean .venv
+
+help:
+	@echo "make compare   run the recall comparison, minutes on 2 cores"
+	@echo "make test      run the tests; ARGS='-k name' chooses some of them"
+	@echo "make check     formatting, lint, import floors and types"
+	@echo "make format    format the code and mend what lint can"
+	@echo "make notebook  run the notebooks again and keep their outputs"
+	@echo "make .venv     only make the environment"
+	@echo "make clean     remove the environment and caches, keep results/"
+	@echo
+	@echo "PYTHON=python3.12 chooses the Python of the environment,"
+	@echo "EXTRAS=dev,cuda13 what is installed (setup.cfg lists the extras)."
+
+compare: .venv
+	$(BIN)/python -m experiments run recall --scale laptop $(ARGS)
+
+test: .venv
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/mypy
+
+format: .venv
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+notebook: .venv
+	$(BIN)/jupyter-execute --inplace docs/*.ipynb
+
+clean:
+	rm -rf .venv .cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment is made anew when it is missing or older than what it is made
+# from. The stamp comes last, so an install that fails leaves none behind.
+.venv: $(INSTALLED)
+
+$(INSTALLED): setup.cfg constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is missing or older than Python 3.11;" \
+	    "choose another with PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable ".[$(EXTRAS)]"
+	touch $@

@@ -1,0 +1,1 @@
+"""Sequence mixers, tasks, training and statistics of the laboratory."""

@@ -1,0 +1,1 @@
+"""Laws of every variant, and one test file for each file of the rooms."""
