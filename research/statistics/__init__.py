@@ -1,0 +1,1 @@
+"""Numbers from seeds: intervals, comparisons and verdicts."""
