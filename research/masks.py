@@ -1,0 +1,221 @@
+"""Who may look at whom, as far as it is known before the data: static masks.
+
+A mask is a frozen record without arrays. It speaks of indices along the
+sequence, so that whole blocks can be decided while tracing. What depends on
+the data (padding, packed sequences, edges) stands in `places` instead.
+
+Masks compose: `Causal() & Window(16)`, `Causal() | Global(2)`, `~Causal()`.
+"""
+
+import dataclasses
+from typing import Any, Literal
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Mask:
+  """A rule over pairs of indices (query, key). Abstract."""
+
+  def allows(self, query: Any, key: Any) -> Any:
+    """Whether `query` may look at `key`: Bool, broadcast over both.
+
+    Args:
+      query: integer array (NumPy, or traced) of query indices.
+      key: integer array of key indices, broadcastable against `query`.
+    """
+    raise NotImplementedError
+
+  @property
+  def causal(self) -> bool:
+    """True if it is known that no query ever looks at a later key."""
+    raise NotImplementedError
+
+  def reach(self, length: int) -> int:
+    """A bound: of the keys up to a query, it needs the latest `reach`."""
+    raise NotImplementedError
+
+  def dense(self, t: int, s: int) -> np.ndarray:
+    """The rule as Bool[t s], the queries being the last `t` of `s` tokens.
+
+    Raises:
+      ValueError: more queries than tokens.
+    """
+    if t > s:
+      raise ValueError(f"t = {t} queries of s = {s} tokens; allowed: t <= s")
+    query = np.arange(s - t, s)[:, None]
+    return np.broadcast_to(self.allows(query, np.arange(s)[None, :]), (t, s))
+
+  def block(
+    self, query: tuple[int, int], key: tuple[int, int]
+  ) -> Literal["full", "empty", "partial"]:
+    """What the rule makes of a block of indices [start, stop) × [start, stop).
+
+    Blocks that are empty need no work, full ones no mask.
+    """
+    inside = self.allows(np.arange(*query)[:, None], np.arange(*key)[None, :])
+    inside = np.broadcast_to(inside, (query[1] - query[0], key[1] - key[0]))
+    if inside.all():
+      return "full"
+    return "partial" if inside.any() else "empty"
+
+  def __and__(self, other: "Mask") -> "Mask":
+    return Both(self, other)
+
+  def __or__(self, other: "Mask") -> "Mask":
+    return Either(self, other)
+
+  def __invert__(self) -> "Mask":
+    return Not(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Full(Mask):
+  """Everybody looks at everybody."""
+
+  def allows(self, query: Any, key: Any) -> Any:
+    return (query == query) & (key == key)
+
+  @property
+  def causal(self) -> bool:
+    return False
+
+  def reach(self, length: int) -> int:
+    return length
+
+
+@dataclasses.dataclass(frozen=True)
+class Causal(Mask):
+  """A query looks at itself and at what stands before it."""
+
+  def allows(self, query: Any, key: Any) -> Any:
+    return key <= query
+
+  @property
+  def causal(self) -> bool:
+    return True
+
+  def reach(self, length: int) -> int:
+    return length
+
+
+@dataclasses.dataclass(frozen=True)
+class Window(Mask):
+  """|query − key| < `width`: the token itself and `width` − 1 on each side.
+
+  `Causal() & Window(w)` is the one-sided window of `w` tokens (Beltagy 2020).
+  """
+
+  width: int
+
+  def __post_init__(self) -> None:
+    if self.width < 1:
+      raise ValueError(f"width = {self.width}; allowed: 1 or more")
+
+  def allows(self, query: Any, key: Any) -> Any:
+    return abs(query - key) < self.width
+
+  @property
+  def causal(self) -> bool:
+    return self.width == 1
+
+  def reach(self, length: int) -> int:
+    return min(self.width, length)
+
+
+@dataclasses.dataclass(frozen=True)
+class Global(Mask):
+  """The first `tokens` look at everybody, and everybody looks at them."""
+
+  tokens: int
+
+  def __post_init__(self) -> None:
+    if self.tokens < 0:
+      raise ValueError(f"tokens = {self.tokens}; allowed: 0 or more")
+
+  def allows(self, query: Any, key: Any) -> Any:
+    return (query < self.tokens) | (key < self.tokens)
+
+  @property
+  def causal(self) -> bool:
+    return False
+
+  def reach(self, length: int) -> int:
+    return length
+
+
+@dataclasses.dataclass(frozen=True)
+class Blocks(Mask):
+  """Query and key lie in the same block of `size` tokens."""
+
+  size: int
+
+  def __post_init__(self) -> None:
+    if self.size < 1:
+      raise ValueError(f"size = {self.size}; allowed: 1 or more")
+
+  def allows(self, query: Any, key: Any) -> Any:
+    return query // self.size == key // self.size
+
+  @property
+  def causal(self) -> bool:
+    return self.size == 1
+
+  def reach(self, length: int) -> int:
+    return min(self.size, length)
+
+
+@dataclasses.dataclass(frozen=True)
+class Both(Mask):
+  """`left & right`."""
+
+  left: Mask
+  right: Mask
+
+  def allows(self, query: Any, key: Any) -> Any:
+    return self.left.allows(query, key) & self.right.allows(query, key)
+
+  @property
+  def causal(self) -> bool:
+    return self.left.causal or self.right.causal
+
+  def reach(self, length: int) -> int:
+    return min(self.left.reach(length), self.right.reach(length))
+
+
+@dataclasses.dataclass(frozen=True)
+class Either(Mask):
+  """`left | right`."""
+
+  left: Mask
+  right: Mask
+
+  def allows(self, query: Any, key: Any) -> Any:
+    return self.left.allows(query, key) | self.right.allows(query, key)
+
+  @property
+  def causal(self) -> bool:
+    return self.left.causal and self.right.causal
+
+  def reach(self, length: int) -> int:
+    return max(self.left.reach(length), self.right.reach(length))
+
+
+@dataclasses.dataclass(frozen=True)
+class Not(Mask):
+  """`~mask`."""
+
+  mask: Mask
+
+  def allows(self, query: Any, key: Any) -> Any:
+    return ~self.mask.allows(query, key)
+
+  def __invert__(self) -> Mask:
+    return self.mask
+
+  @property
+  def causal(self) -> bool:
+    return False
+
+  def reach(self, length: int) -> int:
+    return length

@@ -1,0 +1,87 @@
+"""Where the elements of a batch are: positions, segments, edges.
+
+One pytree is made with the batch and handed unchanged through every block.
+Nobody below the batch calls `arange`: randomised, shifted or packed positions
+are made by the task, and no mixer or encoding knows of them.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Shaped
+
+from research.shapes import Asked
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Places:
+  """Where every token of a batch stands.
+
+  Attributes:
+    positions: Int[b t], or Int[b t p] with a column per axis of a grid.
+    segments: Int[b t]. 0 is padding. Tokens of different numbers never
+      interact. The tokens of one segment stand side by side, in order.
+    edges: Bool[b t s] or None. Edges of a graph, read by attention alone.
+  """
+
+  # Annotated loosely: transformations put shapes, axes and sentinels in the
+  # place of arrays, and examples lack the axis `b`.
+  positions: Any
+  segments: Any
+  edges: Any = None
+
+  @property
+  def valid(self) -> Bool[Array, "b t"]:
+    """True where there is a token, False on padding."""
+    return self.segments > 0
+
+
+def whole(x: Shaped[Array, "b t ..."], start: int | Array = 0) -> Places:
+  """Places of a plain batch: one segment a row, positions one by one.
+
+  Args:
+    x: tokens Int[b t] or vectors Float[b t d].
+    start: the first position, where `x` goes on with a stream.
+  """
+  shape = x.shape[:2]
+  positions = start + jnp.arange(shape[1])[None, :]
+  return Places(jnp.broadcast_to(positions, shape), jnp.ones(shape, int))
+
+
+def check_places(x: Shaped[Array, "b t ..."], places: Places) -> None:
+  """Refuses places that do not belong to `x`.
+
+  Raises:
+    ValueError: a leaf of `places` has another batch size or length.
+  """
+  wanted = x.shape[:2]
+  for name in ("positions", "segments"):
+    shape = getattr(places, name).shape
+    if shape[:2] != wanted:
+      raise ValueError(
+        f"places.{name} has shape {shape}; allowed: (b, t) = {wanted}, "
+        "the first two dimensions of the input"
+      )
+  if places.edges is not None and places.edges.shape[:2] != wanted:
+    raise ValueError(
+      f"places.edges has shape {places.edges.shape}; allowed: (b, t, s) "
+      f"with (b, t) = {wanted}"
+    )
+
+
+def gather(x: Shaped[Array, "b t ..."], at: Asked | None) -> Array:
+  """The entries of `x` at the indices `at` [b a], or all of them for None."""
+  if at is None:
+    return x
+  index = at.reshape(at.shape + (1,) * (x.ndim - 2))
+  return jnp.take_along_axis(x, index, axis=1)
+
+
+def zero_padding(
+  x: Float[Array, "b t d"], places: Places
+) -> Float[Array, "b t d"]:
+  """`x` with zeros on padding, whatever stood there (NaN included)."""
+  return jnp.where(places.valid[..., None], x, jnp.zeros_like(x))

@@ -1,0 +1,40 @@
+"""Sinusoidal positions added to the input (Vaswani 2017).
+
+Formula: x + [sin(p ω_i), cos(p ω_i)], ω_i = base^(−2i/d). Cost: O(t d).
+"""
+
+import jax.numpy as jnp
+
+from research.positions.base import InputPosition
+from research.shapes import Activations, Positions
+
+
+class Sinusoidal(InputPosition):
+  """Fixed waves of growing length, sines in the first half of the width.
+
+  Attributes:
+    base: the longest wave is about 2π · `base` positions long.
+  """
+
+  base: float = 10_000.0
+
+  def __post_init__(self) -> None:
+    if not self.base > 0:
+      raise ValueError(f"base = {self.base}; allowed: above 0")
+    super().__post_init__()
+
+  def __call__(self, x: Activations, positions: Positions) -> Activations:
+    width = x.shape[-1]
+    if width % 2:
+      raise ValueError(
+        f"width = {width} does not take sinusoids; allowed: even widths"
+      )
+    if positions.ndim != 2:
+      raise ValueError(
+        f"positions have shape {positions.shape}; allowed: (b, t), one axis"
+      )
+    half = width // 2
+    rate = self.base ** (-jnp.arange(half, dtype=jnp.float32) / half)
+    angle = positions[:, :, None] * rate[None, None, :]
+    wave = jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
+    return x + wave.astype(x.dtype)

@@ -1,0 +1,94 @@
+"""Reading a sequence piece by piece: when a mixer streams, and its history.
+
+The presence of a mutable `cache` collection is the mode; there is no flag.
+Every leaf of a cache has the batch axis first and starts at zero, so that a
+cache can be made from shapes alone and reordered by one gather.
+"""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int, Shaped
+
+from research.places import gather
+from research.shapes import Segments
+
+
+def streaming(module: nn.Module) -> bool:
+  """Whether this call continues the stream kept in `cache`.
+
+  Raises:
+    ValueError: a cache was given that may not be written.
+  """
+  if module.is_initializing():
+    return False
+  if module.is_mutable_collection("cache"):
+    return True
+  if "cache" in module.variables:
+    raise ValueError(
+      "mutable leaves out the collection 'cache' that was given; allowed: "
+      "apply(..., mutable=['cache']), or no cache"
+    )
+  return False
+
+
+def history(
+  module: nn.Module,
+  tokens: Mapping[str, Shaped[Array, "b t ..."]],
+  segments: Segments,
+  count: int,
+) -> tuple[dict[str, Array], Int[Array, "b s"], Int[Array, "b t"]]:
+  """The last `count` tokens of the stream joined with the new ones.
+
+  Padding is dropped between them: the joined tokens stand side by side and
+  what is left over stands at the end with segment 0.
+
+  Args:
+    module: the streaming module; keeps `count` tokens in its cache.
+    tokens: what is known of every new token, by name.
+    segments: Int[b t] of the new tokens, 0 for padding.
+    count: how many tokens to keep for the next call.
+
+  Returns:
+    The joined tokens [b s ...] by name, s = count + t, their segments
+    [b s], and where each new token stands among them [b t].
+  """
+  batch, length = segments.shape
+  new = {**tokens, "segments": segments}
+  joined = {}
+  for name, value in new.items():
+    shape = (batch, count) + value.shape[2:]
+    kept = module.variable("cache", name, jnp.zeros, shape, value.dtype)
+    joined[name] = jnp.concatenate([kept.value, value], axis=1)
+  valid = joined["segments"] > 0
+  order = jnp.argsort(~valid, axis=1, stable=True)
+  joined = {name: gather(value, order) for name, value in joined.items()}
+  number = jnp.sum(valid, axis=1, keepdims=True)
+  last = number - count + jnp.arange(count)[None, :]
+  for name, value in joined.items():
+    kept_now = gather(value, jnp.maximum(last, 0))
+    present = (last >= 0).reshape(last.shape + (1,) * (value.ndim - 2))
+    latest = jnp.where(present, kept_now, jnp.zeros_like(kept_now))
+    module.put_variable("cache", name, latest)
+  back = jnp.maximum(jnp.cumsum(valid, axis=1)[:, count:] - 1, 0)
+  return joined, joined.pop("segments"), back
+
+
+def slots(
+  module: nn.Module, segments: Segments
+) -> tuple[Int[Array, "b t"], jax.Array]:
+  """Where the new tokens go in a growing store, kept per row in the cache.
+
+  Returns:
+    The slot of each new token [b t]; padding has the slot of the last token
+    before it. And True [b t] where there is a token to be written.
+  """
+  used = module.variable(
+    "cache", "used", jnp.zeros, segments.shape[:1], jnp.int32
+  )
+  valid = segments > 0
+  slot = used.value[:, None] + jnp.cumsum(valid, axis=1) - 1
+  used.value = used.value + jnp.sum(valid, axis=1, dtype=jnp.int32)
+  return slot, valid

@@ -1,0 +1,1 @@
+"""Synthetic tasks, one a file, generated on the device."""

@@ -1,0 +1,195 @@
+"""What all tasks have in common: examples from keys, an oracle, an objective.
+
+Every example comes from a key of its own. A finite training set of N
+examples is a choice of N keys, so that data-size studies need no storage.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from research.places import Places
+from research.shapes import RandomKey
+
+Split = Literal["train", "validation", "test"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Example:
+  """One example; a batch is the same with a first axis `b`.
+
+  Attributes:
+    inputs: tokens Int[t] or vectors Float[t i].
+    places: where they stand, [t].
+    targets: Int[a] classes, or Float[a c] to regress on.
+    weights: Float[a]; the one array that loss and metrics both use.
+    at: Int[a], the indices of the scored positions; None where all t are
+      scored in order, or where the sequence has one label (a = 1).
+    slices: Int[a] by name: what the accuracy is reported by.
+  """
+
+  # Loosely annotated, as transformations put axes and shapes in place.
+  inputs: Any
+  places: Places
+  targets: Any
+  weights: Any
+  at: Any
+  slices: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class CrossEntropy:
+  """Classification: cross-entropy in nats, and accuracy."""
+
+  metric: str = dataclasses.field(default="accuracy", init=False)
+
+  def loss(
+    self, outputs: Float[Array, "b a c"], targets: Int[Array, "b a"]
+  ) -> Float[Array, "b a"]:
+    """−log softmax(outputs) at the target."""
+    outputs = outputs.astype(jnp.float32)
+    chosen = jnp.take_along_axis(outputs, targets[..., None], axis=-1)
+    return jax.nn.logsumexp(outputs, axis=-1) - chosen[..., 0]
+
+  def score(
+    self, outputs: Float[Array, "b a c"], targets: Int[Array, "b a"]
+  ) -> Float[Array, "b a"]:
+    """1 where the largest output is the target's."""
+    return (jnp.argmax(outputs, axis=-1) == targets).astype(jnp.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class SquaredError:
+  """Regression: the squared error, summed over outputs; lower is better."""
+
+  metric: str = dataclasses.field(default="negative_error", init=False)
+
+  def loss(
+    self, outputs: Float[Array, "b a c"], targets: Float[Array, "b a c"]
+  ) -> Float[Array, "b a"]:
+    """Σ_c (output − target)²."""
+    return jnp.sum(jnp.square(outputs - targets), axis=-1)
+
+  def score(
+    self, outputs: Float[Array, "b a c"], targets: Float[Array, "b a c"]
+  ) -> Float[Array, "b a"]:
+    """−Σ_c (output − target)², so that more is better."""
+    return -self.loss(outputs, targets)
+
+
+Objective = CrossEntropy | SquaredError
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+  """A frozen record of a task's difficulty axes. Abstract.
+
+  Every task also says `vocabulary` (0 for vectors), `classes`, `length`, and
+  whether it has one label per sequence. Each of these may be a property or,
+  where it is an axis, a field with a default: `length: int = 64`.
+  """
+
+  def __init_subclass__(cls) -> None:
+    # Without a default a dataclass would take the property itself for one.
+    for name in inspect.get_annotations(cls):
+      told = isinstance(getattr(Task, name, None), property)
+      if told and name not in vars(cls):
+        raise TypeError(
+          f"{cls.__name__}.{name} has no default; allowed: a field with a "
+          "default, as every task has a property of this name"
+        )
+    super().__init_subclass__()
+
+  def sample(self, key: RandomKey) -> Example:
+    """One example from its own key: pure, of static shapes."""
+    raise NotImplementedError
+
+  def oracle(self, inputs: Sequence[Any]) -> list[Any]:
+    """The right answer at every position, in plain slow Python.
+
+    One answer for the whole sequence where the task has one label. What
+    stands at positions that are not scored has no meaning.
+    """
+    raise NotImplementedError
+
+  @property
+  def vocabulary(self) -> int:
+    """The number of input tokens; 0 where inputs are vectors."""
+    raise NotImplementedError
+
+  @property
+  def classes(self) -> int:
+    """The number of outputs c."""
+    raise NotImplementedError
+
+  @property
+  def length(self) -> int:
+    """t, the length of an example."""
+    raise NotImplementedError
+
+  @property
+  def per_sequence(self) -> bool:
+    """Whether there is one label for the whole sequence."""
+    return False
+
+  @property
+  def objective(self) -> Objective:
+    """Loss and score."""
+    return CrossEntropy()
+
+  @property
+  def chance(self) -> float:
+    """The best score of an answer that looks at no other token."""
+    return 1.0 / self.classes
+
+  def split(self, name: Split) -> "Task":
+    """The task restricted to one split.
+
+    Sampled tasks need nothing: their splits differ by their keys.
+    """
+    return self
+
+  def batch(self, keys: Array) -> Example:
+    """A batch from keys [b]."""
+    return jax.vmap(self.sample)(keys)
+
+
+def check_number(
+  task: Task, name: str, least: int, most: int | None = None, why: str = ""
+) -> None:
+  """Refuses a field outside of its limits, both included.
+
+  Args:
+    task: the record.
+    name: the field.
+    least: the smallest value allowed.
+    most: the largest; None for no limit.
+    why: where the limit comes from, such as "for length = 8".
+
+  Raises:
+    ValueError: names the field, its value and the limits.
+  """
+  value = getattr(task, name)
+  if least <= value and (most is None or value <= most):
+    return
+  allowed = f"{least} or more" if most is None else f"{least} to {most}"
+  raise ValueError(f"{name} = {value}; allowed: {allowed} {why}".rstrip())
+
+
+def plain_places(length: int) -> Places:
+  """The places of an example that is one whole sequence, [t]."""
+  return Places(jnp.arange(length), jnp.ones(length, jnp.int32))
+
+
+def packed_places(segments: Int[Array, "t"]) -> Places:
+  """The places of several sequences side by side: each counts from 0."""
+  index = jnp.arange(len(segments))
+  begins = jnp.diff(segments, prepend=segments[:1]) != 0
+  start = jax.lax.cummax(jnp.where(begins, index, 0))
+  return Places(index - start, segments)

@@ -1,0 +1,139 @@
+"""Masks against a rule spoken in plain Python, pair by pair."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from research.masks import Blocks, Causal, Full, Global, Mask, Window
+
+LENGTH = 9
+
+Rule = Callable[[int, int], bool]
+
+RULES: dict[str, tuple[Mask, Rule]] = {
+  "full": (Full(), lambda q, k: True),
+  "causal": (Causal(), lambda q, k: k <= q),
+  "window 1": (Window(1), lambda q, k: q == k),
+  "window 3": (Window(3), lambda q, k: -3 < q - k < 3),
+  "window 20": (Window(20), lambda q, k: True),
+  "global 0": (Global(0), lambda q, k: False),
+  "global 2": (Global(2), lambda q, k: q < 2 or k < 2),
+  "blocks 1": (Blocks(1), lambda q, k: q == k),
+  "blocks 4": (Blocks(4), lambda q, k: q // 4 == k // 4),
+  "one-sided": (Causal() & Window(3), lambda q, k: 0 <= q - k < 3),
+  "ahead": (~Causal() & Window(3), lambda q, k: 0 < k - q < 3),
+  "sinks": (
+    Causal() & (Window(2) | Global(1)),
+    lambda q, k: k <= q and (q - k < 2 or q < 1 or k < 1),
+  ),
+  "mixed": (
+    (Causal() & Window(2)) | Blocks(3),
+    lambda q, k: 0 <= q - k < 2 or q // 3 == k // 3,
+  ),
+  "causal blocks": (
+    Causal() & Blocks(4),
+    lambda q, k: k <= q and q // 4 == k // 4,
+  ),
+  "far": (Causal() & ~Window(3), lambda q, k: q - k >= 3),
+  "two causal": (
+    (Causal() & Window(2)) | (Causal() & Blocks(5)),
+    lambda q, k: k <= q and (q - k < 2 or q // 5 == k // 5),
+  ),
+  "narrow and wide": (
+    Window(2) & (Global(1) | Window(4)),
+    lambda q, k: -2 < q - k < 2,
+  ),
+  "not causal": (~Causal(), lambda q, k: k > q),
+  "twice negated": (~~Causal(), lambda q, k: k <= q),
+  "not both": (~(Causal() & Window(2)), lambda q, k: not 0 <= q - k < 2),
+}
+
+masks = pytest.mark.parametrize(
+  ("mask", "rule"), RULES.values(), ids=RULES.keys()
+)
+
+
+def brute(rule: Rule, t: int, s: int) -> np.ndarray:
+  """The rule pair by pair, the queries being the last `t` of `s`."""
+  return np.array([[rule(q, k) for k in range(s)] for q in range(s - t, s)])
+
+
+@masks
+def test_dense(mask, rule):
+  wanted = brute(rule, LENGTH, LENGTH)
+  assert mask.dense(LENGTH, LENGTH).dtype == bool
+  np.testing.assert_array_equal(mask.dense(LENGTH, LENGTH), wanted)
+  np.testing.assert_array_equal(mask.dense(3, LENGTH), wanted[-3:])
+
+
+@masks
+def test_traced_indices(mask, rule):
+  index = jnp.arange(LENGTH)
+  allowed = jax.jit(mask.allows)(index[:, None], index[None, :])
+  allowed = np.broadcast_to(allowed, (LENGTH, LENGTH))
+  np.testing.assert_array_equal(allowed, brute(rule, LENGTH, LENGTH))
+
+
+@masks
+def test_blocks_are_decided(mask, rule):
+  wanted = brute(rule, LENGTH, LENGTH)
+  seen = set()
+  for query in ((0, 1), (0, 4), (4, 8), (8, 9)):
+    for key in ((0, 1), (0, 4), (3, 5), (4, 8), (8, 9)):
+      inside = wanted[slice(*query), slice(*key)]
+      verdict = mask.block(query, key)
+      assert (verdict == "full") == inside.all()
+      assert (verdict == "empty") == (not inside.any())
+      seen.add(verdict)
+  assert seen <= {"full", "empty", "partial"}
+
+
+@masks
+def test_causal_tells_the_truth(mask, rule):
+  later = np.triu(brute(rule, LENGTH, LENGTH), k=1)
+  assert mask.causal == (not later.any() and mask != Global(0))
+
+
+@masks
+@pytest.mark.parametrize("length", [1, 3, LENGTH])
+def test_reach_holds_every_key_up_to_the_query(mask, rule, length):
+  query, key = np.nonzero(brute(rule, length, length))
+  back = query - key
+  reach = mask.reach(length)
+  assert 0 <= reach <= length
+  assert (back[back >= 0] < reach).all()
+
+
+def test_reach_is_not_wider_than_needed():
+  assert Window(3).reach(9) == 3
+  assert (Causal() & Window(3)).reach(2) == 2
+  assert (Causal() & Blocks(4)).reach(9) == 4
+  assert (Causal() & (Window(2) | Blocks(3))).reach(9) == 3
+  assert (Causal() | Window(2)).reach(9) == 9
+
+
+@masks
+def test_masks_are_records(mask, rule):
+  assert hash(mask) == hash(dataclasses.replace(mask))
+  assert mask == dataclasses.replace(mask)
+  name = dataclasses.fields(mask)[0].name if dataclasses.fields(mask) else "x"
+  with pytest.raises(dataclasses.FrozenInstanceError):
+    setattr(mask, name, 1)
+
+
+@pytest.mark.parametrize(
+  ("make", "field"),
+  [
+    (lambda: Window(0), "width = 0"),
+    (lambda: Global(-1), "tokens = -1"),
+    (lambda: Blocks(0), "size = 0"),
+    (lambda: Causal().dense(4, 3), "t = 4 .* s = 3"),
+  ],
+)
+def test_refused(make, field):
+  with pytest.raises(ValueError, match=f"{field}.*; allowed: "):
+    make()
