@@ -1,0 +1,1 @@
+"""Mixers that weigh the sequence by scores, one variant a file."""

@@ -1,0 +1,1 @@
+"""Honest timings: contenders in processes of their own, run in turn."""

@@ -1,0 +1,45 @@
+"""One contender in a process of its own, told by lines when to run."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import cast
+
+from research.bench.size import SIZES
+
+
+def contender(name: str, vocabulary: str) -> Callable[[int], int]:
+  """The warmed-up function of a contender: steps → steps taken."""
+  size = SIZES[vocabulary]
+  if name.startswith("torch"):
+    from research.bench import torch_peer
+
+    _, savings, how = name.split("-")
+    return torch_peer.prepare(
+      size, cast(torch_peer.Savings, savings), how == "compiled"
+    )
+  from research.bench import lab
+
+  if name == "product":
+    return lab.prepare_product()
+  return lab.prepare(size, members=int(name.removeprefix("lab-")))
+
+
+def main() -> None:
+  """Answers every line `seconds` with the steps a second reached in these."""
+  run = contender(*sys.argv[1:3])
+  print("ready", flush=True)
+  number = 1
+  for line in sys.stdin:
+    wanted, begin, steps = float(line), time.perf_counter(), 0
+    while True:
+      steps += run(number)
+      spent = time.perf_counter() - begin
+      if spent >= wanted:
+        break
+      number = max(int(steps / spent * wanted / 4), 1)
+    print(steps / spent, flush=True)
+
+
+if __name__ == "__main__":
+  main()

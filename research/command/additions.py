@@ -1,0 +1,110 @@
+"""Mixers and tasks of one's own, named by their import path."""
+
+import ast
+import dataclasses
+import re
+from typing import Any
+
+from research.experiment import Change, Experiment
+from research.mixer import Mixer
+from research.record import find, from_json, override
+from research.tasks.base import Task
+
+_FORM = re.compile(
+  r"(?:(?P<name>[\w-]+)=)?(?P<path>[\w.]+:[\w.]+)(?:\((?P<fields>.*)\))?",
+  re.S,
+)
+
+
+def add_mixer(experiment: Experiment, text: str) -> Experiment:
+  """The experiment with one more variant: its base with another mixer.
+
+  Args:
+    experiment: to add to.
+    text: `[name=]package.module:Class[(field=value, …)]`. Without a name the
+      variant is called after the class, as `gated_delta`.
+
+  Raises:
+    ValueError: no such class, no mixer, a wrong field, or a name in use.
+  """
+  name, mixer = _build(text, "mixer", Mixer)
+  if name in experiment.names():
+    raise ValueError(
+      f"--mixer = {text!r} makes a second variant {name!r}; allowed: a name "
+      "of its own, as in --mixer 'name=package.module:Class'"
+    )
+  change = Change(name, (("model.mixer", mixer),))
+  return dataclasses.replace(
+    experiment, variants=(*experiment.variants, change)
+  )
+
+
+def replace_task(experiment: Experiment, text: str) -> Experiment:
+  """The experiment on another task.
+
+  Claims, bounds, further test tasks and the slice that figures are drawn
+  over are about the task of the page, and are left out.
+
+  Raises:
+    ValueError: no such class, no task, or a wrong field.
+  """
+  _, task = _build(text, "task", Task)
+  bare = dataclasses.replace(
+    experiment, tests=(), claims=(), bounds=(), difficulty=""
+  )
+  return override(bare, "task", task)
+
+
+def _build(text: str, option: str, contract: type) -> tuple[str, Any]:
+  """The name and the record that an import path stands for."""
+  parts = _FORM.fullmatch(text)
+  if parts is None:
+    raise ValueError(
+      f"--{option} = {text!r}; allowed: package.module:Class, or "
+      "package.module:Class(field=value)"
+    )
+  kind = find(parts["path"], f"--{option}")
+  if not (isinstance(kind, type) and issubclass(kind, contract)):
+    raise ValueError(
+      f"--{option} = {text!r} is no {contract.__name__}; allowed: a class "
+      f"derived from {contract.__module__}:{contract.__name__}"
+    )
+  fields = _fields(parts["fields"] or "", f"--{option} = {text!r}")
+  try:
+    record = from_json({"class": parts["path"], **fields}, f"--{option}")
+  except TypeError as error:  # A field without a default was not given.
+    raise ValueError(
+      f"--{option} = {text!r}: {error}; allowed: Class(field=value)"
+    ) from error
+  return parts["name"] or _snake(kind.__name__), record
+
+
+def _fields(text: str, where: str) -> dict[str, Any]:
+  """The keyword arguments of a call, as plain values."""
+  try:
+    call = ast.parse(f"f({text})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    if call.args:
+      raise ValueError("a value has no name")
+    return {
+      str(word.arg): _lists(ast.literal_eval(word.value))
+      for word in call.keywords
+    }
+  except (SyntaxError, ValueError) as error:
+    raise ValueError(
+      f"{where} cannot be read ({error}); allowed: (field=value, …) with "
+      "numbers, strings, True, False and tuples of these"
+    ) from error
+
+
+def _lists(value: Any) -> Any:
+  """Tuples as JSON has them."""
+  if isinstance(value, tuple | list):
+    return [_lists(item) for item in value]
+  return value
+
+
+def _snake(name: str) -> str:
+  """`GatedDelta` as `gated_delta`, `LSTM` as `lstm`."""
+  words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+  return words.lower()

@@ -1,0 +1,123 @@
+"""`mixerlab bench`: training throughput beside PyTorch's, taken in turn."""
+
+import importlib.util
+import json
+import pathlib
+import statistics
+import sys
+
+from research.command.arguments import Parser
+
+_OURS = "lab-1"
+_NAMES = {
+  _OURS: "mixerlab",
+  "lab-2": "mixerlab, two members",
+  "torch-none-eager": "PyTorch, logits everywhere",
+  "torch-logits-eager": "PyTorch, scored logits",
+  "torch-logits-compiled": "PyTorch compiled, scored logits",
+  "torch-block-eager": "PyTorch, all of our savings",
+}
+_PRODUCT = ("product", "256")
+
+
+def parser() -> Parser:
+  """The arguments of the verb."""
+  result = Parser(
+    "bench",
+    "Times training steps of recall by attention (length 64, width 64, 2 "
+    "layers, batch 64, float32) at vocabulary 256 and 8,192. PyTorch is timed "
+    "too where it is installed: the same model with logits everywhere, with "
+    "logits at scored positions only, compiled, and (like for like) with "
+    "the last block at scored positions only as well. Every contender has a "
+    "process of its own and the same allocator settings; they run in turn, "
+    "and what is printed are medians over rounds, of rates and of ratios "
+    "within a round.",
+    "example:\n\n  mixerlab bench --rounds 7",
+  )
+  result.add_argument(
+    "--rounds", type=int, default=5, help="turns of each contender (5)"
+  )
+  result.add_argument(
+    "--seconds", type=float, default=3.0, help="length of a turn (3)"
+  )
+  result.add_argument(
+    "--vocabulary",
+    choices=("256", "8192"),
+    help="one of the two sizes alone",
+  )
+  result.add_argument(
+    "--json", metavar="FILE", help="write all rounds to a file as well"
+  )
+  return result
+
+
+def main(arguments: list[str]) -> int:
+  """Prints the table."""
+  from research.bench.interleave import rates
+
+  given = parser().parse_args(arguments)
+  for name in ("rounds", "seconds"):
+    if getattr(given, name) <= 0:
+      raise ValueError(f"{name} = {getattr(given, name)}; allowed: above 0")
+  names = list(_NAMES) if _has_torch() else [_OURS, "lab-2"]
+  sizes = [given.vocabulary] if given.vocabulary else ["256", "8192"]
+  found = {}
+  for size in sizes:
+    contenders = [(name, size) for name in names] + [_PRODUCT]
+    found[size] = rates(
+      contenders, rounds=given.rounds, seconds=given.seconds, told=_tell
+    )
+    print(_table(size, found[size]), flush=True)
+  if not _has_torch():
+    print("PyTorch is not installed; with it, its rows stand here too.")
+  if given.json:
+    data = {
+      size: {name: values for (name, _), values in rounds.items()}
+      for size, rounds in found.items()
+    }
+    pathlib.Path(given.json).write_text(json.dumps(data, indent=1) + "\n")
+  return 0
+
+
+def _table(size: str, rounds: dict[tuple[str, str], list[float]]) -> str:
+  from research.bench.lab import flops_per_step
+  from research.bench.size import SIZES
+
+  ours, product = rounds[_OURS, size], rounds[_PRODUCT]
+  width = max(map(len, _NAMES.values()))
+  lines = [
+    f"Vocabulary {size}",
+    f"  {'':{width}}  steps/s  tokens/s  mixerlab is faster by (min … max)",
+  ]
+  tokens = SIZES[size].batch * SIZES[size].length
+  for name, label in _NAMES.items():
+    if (name, size) not in rounds:
+      continue
+    values = rounds[name, size]
+    middle = statistics.median(values)
+    ratios = [own / other for own, other in zip(ours, values, strict=True)]
+    said = f"{statistics.median(ratios):.2f}×"
+    said += f"  ({min(ratios):.2f} … {max(ratios):.2f})"
+    said = "" if name == _OURS else said
+    line = f"  {label:{width}}  {middle:7.1f}  {middle * tokens:8,.0f}  {said}"
+    lines.append(line.rstrip())
+  peak = 2 * 2048**3
+  work = flops_per_step(SIZES[size])
+  share = statistics.median(
+    own * work / (rate * peak) for own, rate in zip(ours, product, strict=True)
+  )
+  best = statistics.median(product) * peak / 1e9
+  lines.append(
+    f"  {work / 1e9:.2f} GFLOP a step in matrix products: {share:.0%} of "
+    f"this machine's own rate ({best:.0f} GFLOP/s)"
+  )
+  return "\n".join(lines) + "\n"
+
+
+def _has_torch() -> bool:
+  return importlib.util.find_spec("torch") is not None
+
+
+def _tell(text: str) -> None:
+  if sys.stderr.isatty():
+    print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,110 @@
+"""The record of an experiment as text, and the costs of its variants."""
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from research.experiment import Experiment, Variant
+from research.plots.readable import short
+from research.record import is_record, names
+from research.training.cost import costs
+from research.training.plan import Plan, plan
+from research.training.programs import compile_programs
+
+_BASE = ("task", "model", "training")
+
+
+def experiment_lines(experiment: Experiment, width: int) -> Iterator[str]:
+  """The record of the base, what the variants change, tests and claims."""
+  yield f"{experiment.name} ({experiment.scale}), {experiment.identity}"
+  yield from textwrap.wrap(experiment.question, width)
+  for part in _BASE:
+    yield ""
+    yield from tree(part, getattr(experiment, part))
+  yield ""
+  yield "variants"
+  for change in experiment.variants:
+    path = f"variants.{change.name}"
+    yield f"  {path}" + ("" if change.fields else " = the base")
+    for field, value in change.fields:
+      yield from tree(f"{path}.{field}", value, "    ")
+  if experiment.tests:
+    yield from ("", "test tasks")
+  for change in experiment.tests:
+    fields = [f"{path} = {_shown(value)}" for path, value in change.fields]
+    yield f"  {change.name}: {', '.join(fields)}"
+  if experiment.claims:
+    yield from ("", "claims")
+  for claim in experiment.claims:
+    yield from textwrap.wrap(
+      f"{claim.name}: {claim.text} (smallest effect {claim.smallest_effect:g})",
+      width,
+      initial_indent="  ",
+      subsequent_indent="    ",
+    )
+
+
+def variant_lines(variant: Variant) -> Iterator[str]:
+  """The whole record of one variant."""
+  for i, part in enumerate(_BASE):
+    yield from [""] * (i > 0)
+    yield from tree(f"variants.{variant.name}.{part}", getattr(variant, part))
+
+
+def tree(path: str, value: Any, indent: str = "") -> Iterator[str]:
+  """`path = value` for a field, and below it those of the record in it."""
+  yield f"{indent}{path} = {_shown(value)}"
+  if is_record(value):
+    for name in names(value):
+      inner = getattr(value, name)
+      yield from tree(f"{path}.{name}", inner, indent + "  ")
+  elif isinstance(value, tuple) and any(is_record(item) for item in value):
+    for i, item in enumerate(value):
+      yield from tree(f"{path}.{i}", item, indent + "  ")
+
+
+def _shown(value: Any) -> str:
+  """A value as it is typed, a record by its class."""
+  if is_record(value):
+    return type(value).__name__
+  if isinstance(value, tuple):
+    return " ".join(map(_shown, value)) or "()"
+  return str(value) if str(value) else "''"
+
+
+def print_costs(experiment: Experiment, names: list[str]) -> None:
+  """A line for each variant, as soon as it is known."""
+  size = max(len(name) for name in [*names, "variant"])
+  print(f"{'variant':{size}}  parameters  state  FLOPs/example", flush=True)
+  for name in names:
+    counted = costs(_plan(experiment, name))
+    print(
+      f"{name:{size}}  {counted.parameters:10,}  "
+      f"{short(counted.state_size):>5}  "
+      f"{short(counted.flops_per_example):>13}",
+      flush=True,
+    )
+
+
+def print_memory(experiment: Experiment, name: str) -> None:
+  """The temporary memory of training a variant, which is compiled for it."""
+  training = experiment.variant(name).training
+  members = training.seeds * len(training.learning_rates)
+  memory = compile_programs(_plan(experiment, name), {}).temporary_bytes
+  print(f"{_bytes(memory)} of temporary memory to train {members} members")
+
+
+def _plan(experiment: Experiment, name: str) -> Plan:
+  variant = experiment.variant(name)
+  try:
+    return plan(variant.task, variant.model, variant.training)
+  except ValueError as error:
+    raise ValueError(f"variant {name!r}: {error}") from error
+
+
+def _bytes(number: int | float) -> str:
+  for unit in ("B", "KiB", "MiB"):
+    if number < 999.5:
+      return f"{number:.0f} {unit}"
+    number /= 1024
+  return f"{number:.1f} GiB"

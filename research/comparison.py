@@ -1,0 +1,80 @@
+"""A finished run, read back from its folder."""
+
+import dataclasses
+import pathlib
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from research.experiment import Experiment
+from research.folder import read_curves, read_experiment
+from research.models.sequence import SequenceModel
+from research.results import Summary, read_summary
+from research.training.plan import fit
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+  """A finished run, as its folder tells it."""
+
+  experiment: Experiment
+  summary: Summary
+  curves: list[dict[str, Any]]
+  folder: pathlib.Path
+
+  def model(
+    self, variant: str, seed: int = 0
+  ) -> tuple[SequenceModel, dict[str, Any]]:
+    """The model of a variant and its trained parameters.
+
+    Raises:
+      ValueError: no such variant or seed, or its file is damaged.
+    """
+    chosen = self.experiment.variant(variant)
+    seeds = chosen.training.seeds
+    if not 0 <= seed < seeds:
+      raise ValueError(f"seed = {seed}; allowed: 0 to {seeds - 1}")
+    parameters = _parameters(
+      self.folder / "parameters" / f"{variant}.npz", seed
+    )
+    return fit(chosen.model, chosen.task), {"params": parameters}
+
+  def figures(self) -> dict[str, Any]:
+    """The report's figures by name (matplotlib figures)."""
+    from research.report.write import figures
+
+    return figures(self.experiment, self.summary, self.curves)
+
+  def _repr_html_(self) -> str:
+    from research.report.write import table
+
+    return table(self.summary, self.experiment, "html")
+
+
+def load(run_dir: str | pathlib.Path) -> Comparison:
+  """Reads a finished run back.
+
+  Raises:
+    ValueError: a file is missing, damaged or of another version.
+  """
+  folder = pathlib.Path(run_dir)
+  return Comparison(
+    read_experiment(folder), read_summary(folder), read_curves(folder), folder
+  )
+
+
+def _parameters(path: pathlib.Path, seed: int) -> dict[str, Any]:
+  """The `params` collection of one seed."""
+  tree: dict[str, Any] = {}
+  try:
+    with np.load(path, allow_pickle=False) as file:
+      for name in file.files:
+        *above, last = name.split("/")
+        place = tree
+        for part in above:
+          place = place.setdefault(part, {})
+        place[last] = file[name][seed]
+  except (OSError, ValueError, zipfile.BadZipFile) as error:
+    raise ValueError(f"{path} cannot be read: {error}") from error
+  return tree

@@ -1,0 +1,1 @@
+"""Fully connected baselines, one variant a file."""

@@ -1,0 +1,1 @@
+"""Mixers that slide a filter along the sequence, one variant a file."""

@@ -1,0 +1,117 @@
+"""Gated long convolution with an implicit filter (Hyena's, Poli 2023).
+
+Formula: b_t = W_o (gate(W_g x_t + β) ⊙ Σ_{i≤t} w_i ⊙ W_v x_{t−i}),
+w_i = √(2 r) MLP(i) exp(−r i), and a learned w on the token itself on top.
+Cost: O(t log² t) time; a stream carries d · t numbers, O(t) a token.
+"""
+
+import math
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from research.convolution.base import Gate, check_gate, gated
+from research.evaluations.convolution import convolve, convolve_at
+from research.mixer import Mixer, Source, dense, enter, leave
+from research.places import Places, gather
+from research.shapes import Activations, Asked, Segments
+from research.stream import slots
+
+
+class LongConvolution(Mixer):
+  """Every channel with its own filter as long as the sequence, times a gate.
+
+  The filter is a function of the lag in tokens. It has the same parameters
+  at any length, and does not depend on the length.
+
+  Attributes:
+    horizon: channels forget at rates from 1% left after 0.3 horizons to 1%
+      left after 1.5 horizons, in tokens.
+    bands: pairs of sines and cosines of the lag that the filter is made of,
+      of periods from 2 tokens to 2 horizons.
+    hidden: width of the two hidden layers of the filter's network.
+    gate: the function of the gate's projection.
+  """
+
+  horizon: int = 64
+  bands: int = 8
+  hidden: int = 32
+  gate: Gate = "silu"
+
+  def __post_init__(self) -> None:
+    for name in ("horizon", "bands", "hidden"):
+      if getattr(self, name) < 1:
+        raise ValueError(f"{name} = {getattr(self, name)}; allowed: 1 or more")
+    check_gate(self.gate)
+    super().__post_init__()
+
+  @property
+  def causal(self) -> bool:
+    return True
+
+  def state_size(self, width: int, length: int) -> int:
+    return width * length
+
+  @nn.compact
+  def __call__(
+    self,
+    x: Activations,
+    places: Places,
+    *,
+    source: Source | None = None,
+    at: Asked | None = None,
+    deterministic: bool = True,
+  ) -> Float[Array, "b a d"]:
+    streams = enter(self, x, places, source)
+    width = x.shape[-1]
+    v = dense(width, x, "value")
+    if not streams:
+      y = self._convolve(v, places.segments, at)
+      return leave(
+        gated(y, gather(x, at), self.gate), places, at, gathered=True
+      )
+    v, segments, index = self._store(v, places)
+    index = gather(index, at)
+    y = gated(self._convolve(v, segments, index), gather(x, at), self.gate)
+    # A full store must not pass unseen.
+    y = jnp.where((index >= v.shape[1])[..., None], jnp.nan, y)
+    return leave(y, places, at, gathered=True)
+
+  def _convolve(
+    self, v: Activations, segments: Segments, at: Asked | None
+  ) -> Float[Array, "b a d"]:
+    filters = self._filter(v.shape[1], v.shape[2])
+    if at is not None and at.shape[1] == 1:
+      return convolve_at(v, filters, segments, at)
+    return gather(convolve(v, filters, segments), at)
+
+  def _filter(self, length: int, width: int) -> Float[Array, "s d"]:
+    """w, in float32: the network of the lags times the window."""
+    lag = jnp.arange(length, dtype=jnp.float32)[:, None]
+    periods = jnp.geomspace(2.0, 2.0 * self.horizon, self.bands)[None, :]
+    angle = 2 * math.pi * lag / periods
+    wave = [lag / self.horizon, jnp.sin(angle), jnp.cos(angle)]
+    hidden = jnp.concatenate(wave, axis=1)
+    for name in ("filter_in", "filter_hidden"):
+      hidden = jnp.sin(dense(self.hidden, hidden, name, bias=True))
+    shape = dense(width, hidden, "filter_out")
+    fast, slow = (math.log(100.0) / (c * self.horizon) for c in (0.3, 1.5))
+    rate = jnp.linspace(slow, fast, width)[None, :]
+    filters = jnp.sqrt(2 * rate) * shape * jnp.exp(-rate * lag)
+    skip = self.param("skip", nn.initializers.normal(1.0), (width,))
+    return filters.at[0].add(skip)
+
+  def _store(
+    self, v: Activations, places: Places
+  ) -> tuple[Float[Array, "b s d"], Int[Array, "b s"], Int[Array, "b t"]]:
+    """All values of the stream, their segments, the new tokens' indices."""
+    index, valid = slots(self, places.segments)
+    rows = jnp.arange(index.shape[0])[:, None]
+    kept = []
+    for name, new in (("values", v), ("segments", places.segments)):
+      store = self.variable("cache", name, jnp.zeros, new.shape, new.dtype)
+      write = jnp.where(valid, index, store.value.shape[1])
+      store.value = store.value.at[rows, write].set(new, mode="drop")
+      kept.append(store.value)
+    return kept[0], kept[1], index

@@ -1,0 +1,1 @@
+"""Functions without parameters whose several forms agree."""

@@ -1,0 +1,160 @@
+"""Experiments as frozen records: a base, variants made from it, claims."""
+
+import dataclasses
+from typing import Any
+
+from research.models.sequence import SequenceModel
+from research.record import identity, override, suggest
+from research.tasks.base import Task
+from research.training.record import Training
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+  """One whole thing that is trained: nothing about it stands elsewhere."""
+
+  name: str
+  task: Task
+  model: SequenceModel
+  training: Training
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+  """A name, and fields to replace by dotted path, as ("model.mixer", GRU())."""
+
+  name: str
+  fields: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+  """One number of each seed: a row of the results."""
+
+  variant: str
+  slice: str = "all"
+  task: str = "test"
+  metric: str = "accuracy"
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+  """A prediction: `left` exceeds `right` by `smallest_effect` or more.
+
+  All of it is fixed before the run. `right` is another measure, or the name
+  of a number: "zero", "one" or "chance".
+  """
+
+  name: str
+  text: str
+  left: Measure | str
+  right: Measure | str
+  smallest_effect: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+  """The best score that is possible for a variant on a slice."""
+
+  variant: str
+  slice: str
+  best: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+  """A question and all that is run to answer it.
+
+  Attributes:
+    name: of its page and of its folder of results.
+    question: in one sentence.
+    background: what the literature reports, with sources.
+    task, model, training: the base that variants are made from.
+    variants: the changes that make them; paths begin with one of the three.
+    tests: further test tasks, as changes of the task ("task.length", 128).
+    claims: what is predicted.
+    bounds: the best possible scores, where they are known.
+    difficulty: the slice that figures are drawn over, as "pairs".
+    scale: "smoke", "laptop" or "accelerator".
+  """
+
+  name: str
+  question: str
+  background: str
+  task: Task
+  model: SequenceModel
+  training: Training
+  variants: tuple[Change, ...]
+  tests: tuple[Change, ...] = ()
+  claims: tuple[Claim, ...] = ()
+  bounds: tuple[Bound, ...] = ()
+  difficulty: str = ""
+  scale: str = "laptop"
+
+  def __post_init__(self) -> None:
+    for kind in ("variants", "tests", "claims"):
+      known = [item.name for item in getattr(self, kind)]
+      if len(set(known)) != len(known):
+        raise ValueError(f"{kind} = {known}; allowed: different names")
+    if not self.variants:
+      raise ValueError("variants = (); allowed: at least one")
+    for name in self.names():
+      if not name.replace("_", "").replace("-", "").isalnum():
+        raise ValueError(
+          f"variant = {name!r}; allowed: letters, digits, '_' and '-'"
+        )
+
+  def names(self) -> list[str]:
+    """The names of the variants, in order."""
+    return [change.name for change in self.variants]
+
+  def variant(self, name: str) -> Variant:
+    """The whole record of one variant.
+
+    Raises:
+      ValueError: no such variant, or a change that does not fit the base.
+    """
+    for change in self.variants:
+      if change.name == name:
+        base = Variant(name, self.task, self.model, self.training)
+        return _changed(base, change)
+    raise ValueError(f"variant = {name!r}; {suggest(name, self.names())}")
+
+  def test_tasks(self, variant: Variant) -> dict[str, Task]:
+    """The tasks a variant is tested on, by name; "test" is its own."""
+    tasks = {"test": variant.task}
+    for change in self.tests:
+      tasks[change.name] = _changed(variant, change).task
+    return tasks
+
+  def only(self, names: tuple[str, ...]) -> "Experiment":
+    """The experiment with these variants, and the claims about them."""
+    for name in names:
+      self.variant(name)
+    kept = tuple(change for change in self.variants if change.name in names)
+    claims = tuple(
+      claim
+      for claim in self.claims
+      if all(
+        side.variant in names
+        for side in (claim.left, claim.right)
+        if isinstance(side, Measure)
+      )
+    )
+    return dataclasses.replace(self, variants=kept, claims=claims)
+
+  @property
+  def identity(self) -> str:
+    """Twelve digits that stand for the whole record."""
+    return identity(self)
+
+
+def _changed(variant: Variant, change: Change) -> Variant:
+  for path, value in change.fields:
+    if path.split(".")[0] not in ("task", "model", "training"):
+      raise ValueError(
+        f"change {change.name!r} has the path {path!r}; allowed: paths that "
+        "begin with task, model or training"
+      )
+    variant = override(variant, path, value)
+  return variant

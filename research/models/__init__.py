@@ -1,0 +1,1 @@
+"""Blocks, embeddings and the sequence models made of mixers."""

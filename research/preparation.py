@@ -1,0 +1,99 @@
+"""What is wrong with an experiment, found before anything is trained."""
+
+import jax
+
+from research.experiment import Claim, Experiment, Measure
+from research.record import from_json, suggest, to_json
+from research.tasks.base import Task
+from research.training.devices import spread
+from research.training.plan import Plan, check_tests, plan
+
+_NUMBERS = ("zero", "one", "chance")
+
+
+def prepare(experiment: Experiment) -> dict[str, Plan]:
+  """Checks the whole experiment, variant by variant, without training.
+
+  Raises:
+    ValueError: with the name of the variant.
+  """
+  if from_json(to_json(experiment)).identity != experiment.identity:
+    raise ValueError(
+      f"experiment {experiment.name!r} is not the same when read back; "
+      "allowed: records whose classes stand at their import paths"
+    )
+  _check_tests(experiment)
+  plans = {}
+  for name in experiment.names():
+    try:
+      variant = experiment.variant(name)
+      training = variant.training
+      plans[name] = plan(variant.task, variant.model, training)
+      check_tests(plans[name], experiment.test_tasks(variant))
+      spread(training.seeds * len(training.learning_rates), training.batch)
+    except ValueError as error:
+      raise ValueError(f"variant {name!r}: {error}") from error
+  for claim in experiment.claims:
+    _check_claim(experiment, claim)
+  return plans
+
+
+def _check_tests(experiment: Experiment) -> None:
+  for change in experiment.tests:
+    if change.name in ("test", "train"):
+      raise ValueError(
+        f"tests has the name {change.name!r}, which every run uses itself; "
+        "allowed: another name"
+      )
+    for path, _ in change.fields:
+      if path.split(".")[0] != "task":
+        raise ValueError(
+          f"test {change.name!r} changes {path!r}; allowed: paths that begin "
+          "with task, as the trained model is tested"
+        )
+
+
+def _check_claim(experiment: Experiment, claim: Claim) -> None:
+  sides = (claim.left, claim.right)
+  if not any(isinstance(side, Measure) for side in sides):
+    raise ValueError(
+      f"claim {claim.name!r} has the sides {sides}; allowed: one measure at "
+      "least"
+    )
+  for side in sides:
+    try:
+      if isinstance(side, Measure):
+        _check_measure(experiment, side)
+      elif side not in _NUMBERS:
+        raise ValueError(f"side = {side!r}; {suggest(side, _NUMBERS)}")
+    except ValueError as error:
+      raise ValueError(f"claim {claim.name!r}: {error}") from error
+
+
+def _check_measure(experiment: Experiment, side: Measure) -> None:
+  """Refuses a measure that no row of the results will have."""
+  variant = experiment.variant(side.variant)
+  tasks = experiment.test_tasks(variant)
+  if variant.training.examples:
+    tasks["train"] = variant.task
+  if side.task not in tasks:
+    raise ValueError(f"task = {side.task!r}; {suggest(side.task, tasks)}")
+  task = tasks[side.task]
+  metrics = [task.objective.metric]
+  if side.slice == "all":
+    metrics += ["loss", *(["solved"] if "accuracy" in metrics else [])]
+  if side.metric not in metrics:
+    raise ValueError(
+      f"metric = {side.metric!r} of slice {side.slice!r}; "
+      f"allowed: {', '.join(metrics)}"
+    )
+  name = side.slice.partition("=")[0]
+  slices = ["all", *_slices(task)]
+  if name not in slices:
+    raise ValueError(f"slice = {side.slice!r}; {suggest(name, slices)}")
+
+
+def _slices(task: Task) -> list[str]:
+  """The names that a task's accuracy is sliced by."""
+  keys = jax.random.split(jax.random.key(0), 1)
+  return sorted(jax.eval_shape(task.split("test").batch, keys).slices)

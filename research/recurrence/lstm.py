@@ -1,0 +1,98 @@
+"""Long short-term memory: a cell that gates keep, write and read.
+
+Formula: c_t = σ(f_t) c_{t−1} + σ(i_t) tanh(g_t), y_t = σ(o_t) tanh(c_t), where
+(i, f, g, o)_t = W x_t + U y_{t−1} + b. Cost: O(t) time, t steps one after the
+other; a stream carries 2 numbers a unit. (Hochreiter and Schmidhuber 1997, the
+forget gate by Gers 2000)
+
+At the start of training the b of the forget gate is 1, and the others are 0
+(Jozefowicz 2015).
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from research.mixer import Mixer, Source, dense, enter, leave
+from research.places import Places, gather
+from research.recurrence.scan import (
+  Kernel,
+  State,
+  Step,
+  check_hidden,
+  multiply,
+  recur,
+)
+from research.shapes import Activations, Asked, RandomKey
+
+
+class LSTM(Mixer):
+  """Long short-term memory with n = `hidden` units.
+
+  Parameters: 4 n (d + n + 1) at width d; n d more for the projection back to
+  the width, which there is only where n ≠ d.
+
+  Attributes:
+    hidden: the number of units n; 0 for as many as the width.
+    reverse: from right to left, which is not causal.
+  """
+
+  hidden: int = 0
+  reverse: bool = False
+
+  def __post_init__(self) -> None:
+    check_hidden(self.hidden)
+    super().__post_init__()
+
+  @property
+  def causal(self) -> bool:
+    return not self.reverse
+
+  def state_size(self, width: int, length: int) -> int:
+    return 2 * (self.hidden or width)
+
+  @nn.compact
+  def __call__(
+    self,
+    x: Activations,
+    places: Places,
+    *,
+    source: Source | None = None,
+    at: Asked | None = None,
+    deterministic: bool = True,
+  ) -> Float[Array, "b a d"]:
+    streams = enter(self, x, places, source)
+    width = x.shape[-1]
+    hidden = self.hidden or width
+    y = recur(
+      self,
+      self._step(width, hidden),
+      {"cell": hidden, "hidden": hidden},
+      x,
+      places.segments,
+      streams=streams,
+      reverse=self.reverse,
+    )
+    y = gather(y, at)
+    if hidden != width:
+      y = dense(width, y, "out")
+    return leave(y, places, at, gathered=True)
+
+  def _step(self, width: int, hidden: int) -> Step:
+    inputs = Kernel(4, hidden, name="input")(width)
+    recurrent = Kernel(4, hidden, name="recurrent")(hidden)
+    bias = self.param("bias", _remember, (4, hidden)).reshape(1, -1)
+
+    def step(state: State, x: Array) -> State:
+      back = multiply(state["hidden"].astype(x.dtype), recurrent)
+      gates = multiply(x, inputs) + back + bias
+      i, f, g, o = jnp.split(gates, 4, axis=1)
+      cell = nn.sigmoid(f) * state["cell"] + nn.sigmoid(i) * jnp.tanh(g)
+      return {"cell": cell, "hidden": nn.sigmoid(o) * jnp.tanh(cell)}
+
+    return step
+
+
+def _remember(key: RandomKey, shape: tuple[int, int]) -> Float[Array, "_ n"]:
+  """One for the forget gate, zero for the others."""
+  return jnp.zeros(shape).at[1].set(1.0)

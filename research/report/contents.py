@@ -1,0 +1,185 @@
+"""What stands in a report, in this order; formats come after.
+
+The question, the verdicts, the short answer, the score by slice, figures,
+what the literature says beside what came out, what was run on what, how sure
+it is, and how to run it again.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from research.experiment import Claim, Experiment, Measure
+from research.plots.readable import fixed, interval, seconds
+from research.report import tables
+from research.report.account import (
+  again,
+  certainty,
+  machine,
+  number,
+  said,
+  sweep,
+  what_was_run,
+)
+from research.report.document import (
+  Block,
+  Columns,
+  Document,
+  Picture,
+  Ruling,
+  Section,
+  Text,
+)
+from research.results import Summary, VerdictRow
+from research.statistics.verdict import SEEDS_LIMIT
+
+
+def contents(
+  experiment: Experiment,
+  summary: Summary,
+  pictures: Sequence[Picture],
+  about: Mapping[str, Any],
+  environment: Mapping[str, Any],
+) -> Document:
+  """The report of a run.
+
+  Args:
+    experiment: the record.
+    summary: its numbers and verdicts.
+    pictures: its figures.
+    about: `experiment.json`: the command, the scale and the identity.
+    environment: `environment.json`.
+  """
+  sections = (
+    Section(
+      "Verdicts", (*_warnings(experiment), *_rulings(experiment, summary))
+    ),
+    Section("Short answer", _answer(experiment, summary)),
+    Section("By slice", _slices(experiment, summary)),
+    Section("Figures", tuple(pictures)),
+    Section("Background and outcome", (_outcome(experiment, summary),)),
+    Section("What was run", what_was_run(experiment)),
+    Section("Machine", (machine(environment),)),
+    Section("How sure", certainty(experiment)),
+    Section("Run it again", again(experiment, about)),
+  )
+  spent = seconds(number(environment.get("seconds")))
+  facts = (
+    f"scale {experiment.scale}",
+    f"{len(experiment.variants)} variants",
+    sweep(experiment),
+    f"{spent} on {said(environment, 'device')}",
+    said(environment, "date").partition("T")[0],
+  )
+  kept = tuple(section for section in sections if section.blocks)
+  return Document(experiment.name, experiment.question, facts, kept)
+
+
+def _warnings(experiment: Experiment) -> list[Block]:
+  """What nobody may miss."""
+  tested = [
+    name
+    for name in experiment.names()
+    if experiment.variant(name).training.selection == "test"
+  ]
+  if not tested:
+    return []
+  return [
+    Text(
+      "selection = “test”: the learning rate was chosen by the score on the "
+      f"test examples themselves ({', '.join(tested)}). Their scores are "
+      "too high, and no evidence; the rule exists only to follow published "
+      "protocols.",
+      loud=True,
+    )
+  ]
+
+
+def _rulings(experiment: Experiment, summary: Summary) -> list[Block]:
+  if not summary.verdicts:
+    return [Text("No claim was made before the run.")]
+  claims = {claim.name: claim for claim in experiment.claims}
+  return [_ruling(row, claims.get(row.claim)) for row in summary.verdicts]
+
+
+def _ruling(row: VerdictRow, claim: Claim | None) -> Ruling:
+  details = [
+    f"Difference {fixed(row.estimate)} {interval(row.low, row.high)}, "
+    f"smallest effect {fixed(row.smallest_effect)}, "
+    f"{row.seeds} seed{'s' * (row.seeds != 1)}."
+  ]
+  if claim is not None:
+    details.append(f"Measured: {_side(claim.left)} − {_side(claim.right)}.")
+  if row.verdict == "undecided":
+    details.append(
+      f"{row.seeds_needed} seeds would decide it, at this spread."
+      if row.seeds_needed is not None
+      else "No number of seeds that can be told would decide it (none below "
+      f"{SEEDS_LIMIT}, or the spread is unknown)."
+    )
+  return Ruling(
+    row.verdict,  # type: ignore[arg-type]
+    row.text,
+    tuple(details),
+    row.estimate,
+    row.low,
+    row.high,
+    row.smallest_effect,
+  )
+
+
+def _side(side: Measure | str) -> str:
+  if isinstance(side, str):
+    return side
+  where = [] if side.slice == "all" else [side.slice]
+  where += [] if side.task == "test" else [f"task {side.task}"]
+  told = f" ({', '.join(where)})" if where else ""
+  return f"{side.metric.replace('_', ' ')} of {side.variant}{told}"
+
+
+def _answer(experiment: Experiment, summary: Summary) -> tuple[Block, ...]:
+  rows = tables.ranked(experiment, summary)
+  if not rows:
+    return (Text("There are no scores."),)
+  lost = [
+    f"{row.variant} (seed {seed})"
+    for row in rows
+    for seed, value in enumerate(row.values)
+    if not math.isfinite(value)
+  ]
+  note = Text(
+    f"Diverged: {', '.join(lost)}. A variant with a diverged seed has no mean."
+  )
+  return (tables.answer(experiment, summary), *([note] if lost else []))
+
+
+def _slices(experiment: Experiment, summary: Summary) -> tuple[Block, ...]:
+  found: list[Block] = []
+  for task in tables.tasks(summary.rows):
+    found += tables.by_slice(experiment, summary, task)
+    if task == "test":
+      among = tables.by_task(experiment, summary)
+      found += [] if among is None else [among]
+  if summary.rows:
+    found.append(tables.by_seed(experiment, summary))
+  return tuple(found)
+
+
+def _outcome(experiment: Experiment, summary: Summary) -> Block:
+  """What was known beside what came out."""
+  known = [part for part in experiment.background.split("\n\n") if part.strip()]
+  reached = "; ".join(
+    f"{row.variant} {fixed(row.mean)} {interval(row.low, row.high)}"
+    for row in tables.ranked(experiment, summary)
+  )
+  score = tables.title(experiment)
+  told = [f"{score} here, the best first: {reached}."] if reached else []
+  told += [
+    f"{row.verdict.capitalize()}: {row.text}" for row in summary.verdicts
+  ]
+  return Columns(
+    (
+      ("What the literature reports", tuple(known) or ("Nothing is quoted.",)),
+      ("What came out here", tuple(told) or ("There are no scores.",)),
+    )
+  )

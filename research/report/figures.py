@@ -1,0 +1,214 @@
+"""All figures of a run, drawn from its records and numbers.
+
+matplotlib is loaded when the first figure is asked for, not before.
+"""
+
+import math
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from research.experiment import Experiment
+from research.plots.readable import fixed
+from research.report import tables
+from research.report.document import Picture
+from research.results import Row, Summary
+
+CAPTIONS = {
+  "accuracy": (
+    "{score} on fresh test examples",
+    "Mean over seeds with its 95% interval; the small dots are the seeds. An "
+    "upright stroke is the best possible score where it is known, the dotted "
+    "line that of guessing.",
+  ),
+  "difficulty": (
+    "{score} by {difficulty}",
+    "Mean over seeds with 95% intervals; points of one slice stand side by "
+    "side. Faint and dotted: the best possible, where it is known.",
+  ),
+  "tests": (
+    "{score} on every test task",
+    "Mean over seeds with 95% intervals; “test” is the task trained on.",
+  ),
+  "state_size": (
+    "{score} against state size",
+    "Numbers carried to the next token, over all layers; 95% intervals.",
+  ),
+  "train_time": (
+    "{score} against training time",
+    "Time of the whole sweep, all seeds and learning rates; 95% intervals.",
+  ),
+  "flops": (
+    "{score} against work per example",
+    "Forward and backward, matrix products and FFTs; 95% intervals.",
+  ),
+  "curves": (
+    "{score} on validation examples during training",
+    "At the chosen learning rate: seeds thin, their mean thick, other "
+    "variants grey. A dot ends a seed that reached the target and stopped, a "
+    "cross one that diverged.",
+  ),
+}
+"""Figure → its title, and how to read it."""
+
+COSTS = {
+  "state_size": ("state_size", "state size (numbers, log scale)"),
+  "train_time": ("train_seconds", "training time (s, log scale)"),
+  "flops": ("flops_per_example", "work per example (FLOPs, log scale)"),
+}
+"""Figure → field of a row, and the axis with its unit."""
+
+
+def figures(
+  experiment: Experiment,
+  summary: Summary,
+  curves: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+  """Name → matplotlib Figure, in the order of the report.
+
+  Args:
+    experiment: the record.
+    summary: its numbers.
+    curves: the lines of `metrics.jsonl`.
+
+  Raises:
+    ModuleNotFoundError: matplotlib is not installed; names the extra.
+  """
+  plots = load_plots()
+  rows = tables.ranked(experiment, summary)
+  if not rows:
+    return {}
+  look = plots.style.looks(experiment.names())
+  score, best = tables.metric(experiment), tables.bounds(experiment)
+  chance = experiment.task.chance if score == "accuracy" else None
+  drawn = {
+    "accuracy": plots.accuracy.by_variant(
+      rows, look, score, best.get("all", {}), chance
+    )
+  }
+  drawn |= _lines(experiment, summary, look)
+  for name, (field, axis) in COSTS.items():
+    costs = {row.variant: float(getattr(row, field)) for row in rows}
+    if any(math.isfinite(c) and c > 0 for c in costs.values()):
+      drawn[name] = plots.cost.against(rows, costs, axis, look, score)
+  members = _members(rows, curves)
+  if members:
+    rates = {row.variant: row.learning_rate for row in rows}
+    drawn["curves"] = plots.curves.panels(members, rates, look, score)
+  return drawn
+
+
+def pictures(
+  experiment: Experiment, summary: Summary, files: Mapping[str, str]
+) -> tuple[Picture, ...]:
+  """The figures with captions, and with words for who cannot see them.
+
+  Args:
+    experiment: the record.
+    summary: its numbers.
+    files: name → the text of the figure's SVG file.
+  """
+  rows = tables.ranked(experiment, summary)
+  said = ", ".join(f"{row.variant} {fixed(row.mean)}" for row in rows)
+  lost = [row.variant for row in rows if not math.isfinite(row.mean)]
+  less = f" Without a mean, as a seed diverged: {', '.join(lost)}."
+  made = []
+  for name, text in files.items():
+    title, reading = CAPTIONS[name]
+    title = title.replace("{score}", tables.title(experiment))
+    title = title.replace("{difficulty}", _words(experiment.difficulty))
+    made.append(
+      Picture(
+        name,
+        load_plots().style.inline(text, name),
+        f"{title}. {reading}{less if lost else ''}",
+        f"Figure: {title}. Means over all slices: {said}.",
+      )
+    )
+  return tuple(made)
+
+
+def load_plots() -> types.SimpleNamespace:
+  """The files of `research.plots` that draw.
+
+  Raises:
+    ModuleNotFoundError: matplotlib is not installed; names the extra.
+  """
+  try:
+    from research.plots import accuracy, cost, curves, style
+  except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+      f"figures need {error.name}, which is not installed; allowed: "
+      "pip install 'mixerlab[plots]'",
+      name=error.name,
+    ) from error
+  return types.SimpleNamespace(
+    accuracy=accuracy, cost=cost, curves=curves, style=style
+  )
+
+
+def _lines(
+  experiment: Experiment, summary: Summary, look: Mapping[str, Any]
+) -> dict[str, Any]:
+  """The score over the slices of difficulty, and over the test tasks."""
+  score, best = tables.metric(experiment), tables.bounds(experiment)
+  found = tables.slices(summary.rows, "test", score)
+  tests = [name for name in tables.tasks(summary.rows) if name != "train"]
+  places = {
+    "difficulty": [
+      (name.partition("=")[2], "test", name)
+      for name in found.get(experiment.difficulty, [])
+    ],
+    "tests": [(name, name, "all") for name in tests],
+  }
+  axes = {
+    "difficulty": _words(experiment.difficulty),
+    "tests": "test task",
+  }
+  drawn = {}
+  for name, where in places.items():
+    if len(where) > 1:
+      drawn[name] = load_plots().accuracy.by_slice(
+        {
+          variant: [summary.find(variant, t, s, score) for _, t, s in where]
+          for variant in experiment.names()
+        },
+        [tick for tick, _, _ in where],
+        axes[name],
+        look,
+        score,
+        {tick: best.get(s, {}) for tick, _, s in where if s != "all"},
+      )
+  return drawn
+
+
+def _members(
+  rows: Sequence[Row], curves: Sequence[Mapping[str, Any]]
+) -> dict[str, list[Any]]:
+  """Variant → the curves of its seeds at the chosen learning rate."""
+  members: dict[str, list[Any]] = {}
+  for row in rows:
+    seeds: dict[int, list[Mapping[str, Any]]] = {}
+    for line in curves:
+      if line["variant"] == row.variant and math.isclose(
+        line["learning_rate"], row.learning_rate, rel_tol=1e-6
+      ):
+        seeds.setdefault(line["seed"], []).append(line)
+    if seeds:
+      members[row.variant] = [
+        _curve(lines) for _, lines in sorted(seeds.items())
+      ]
+  return members
+
+
+def _curve(lines: Sequence[Mapping[str, Any]]) -> Any:
+  scores = (line["validation"] for line in lines)
+  return load_plots().curves.Curve(
+    tuple(line["step"] for line in lines),
+    tuple(math.nan if score is None else float(score) for score in scores),
+    lines[-1]["status"],
+  )
+
+
+def _words(name: str) -> str:
+  return name.replace("_", " ")

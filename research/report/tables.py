@@ -1,0 +1,237 @@
+"""The numbers of a run as tables: the short answer, slices, tests, seeds."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from research.experiment import Experiment
+from research.plots.readable import NONE, fixed, interval, rate, short
+from research.report.document import Cell, Table
+from research.results import Row, Summary
+
+
+def metric(experiment: Experiment) -> str:
+  """The name of the score: "accuracy", or what the objective has."""
+  return experiment.task.objective.metric
+
+
+def title(experiment: Experiment) -> str:
+  """The name of the score, to begin a sentence."""
+  return metric(experiment).replace("_", " ").capitalize()
+
+
+def ranked(experiment: Experiment, summary: Summary) -> list[Row]:
+  """The score of every variant on its own task; the best first."""
+  score = metric(experiment)
+  rows = (summary.find(name, metric=score) for name in experiment.names())
+  found = [row for row in rows if row is not None]
+  return sorted(
+    found, key=lambda row: -row.mean if math.isfinite(row.mean) else math.inf
+  )
+
+
+def bounds(experiment: Experiment) -> dict[str, dict[str, float]]:
+  """Slice → variant → the best possible score."""
+  best: dict[str, dict[str, float]] = {}
+  for bound in experiment.bounds:
+    best.setdefault(bound.slice, {})[bound.variant] = bound.best
+  return best
+
+
+def slices(rows: Sequence[Row], task: str, score: str) -> dict[str, list[str]]:
+  """Family → its slices in order, as {"pairs": ["pairs=4", "pairs=8"]}."""
+  families: dict[str, list[str]] = {}
+  for row in rows:
+    family, equals, _ = row.slice.partition("=")
+    if (row.task, row.metric) == (task, score) and equals:
+      names = families.setdefault(family, [])
+      if row.slice not in names:
+        names.append(row.slice)
+  return {name: sorted(found, key=_order) for name, found in families.items()}
+
+
+def tasks(rows: Sequence[Row]) -> list[str]:
+  """The names of the test tasks, in order; "test" is each variant's own."""
+  return list(dict.fromkeys(row.task for row in rows))
+
+
+def answer(experiment: Experiment, summary: Summary) -> Table:
+  """Per variant what it reached and what it cost, the best first."""
+  best = bounds(experiment).get("all", {})
+  columns: list[tuple[str, str]] = [
+    ("variant", ""),
+    (metric(experiment).replace("_", " "), "mean over seeds"),
+    ("95% interval", "of the mean"),
+    *([("possible", "the best that can be reached")] if best else []),
+    ("solved", "seeds that reached the target"),
+    ("parameters", "learned numbers"),
+    ("state", "numbers carried to the next token, over all layers"),
+    ("FLOPs / example", "forward and backward; matrix products and FFTs"),
+    ("memory (B)", "temporary bytes of the training program"),
+    ("compile (s)", ""),
+    ("train (s)", "all seeds and learning rates of the sweep"),
+    ("examples / s", "in training, over all seeds and learning rates"),
+    ("rate", "the chosen learning rate"),
+    ("steps", "the most that any seed took"),
+  ]
+  return Table(
+    tuple(Cell(name, hint=hint) for name, hint in columns),
+    tuple(
+      (
+        Cell(row.variant),
+        score_cell(row),
+        Cell(interval(row.low, row.high)),
+        *([Cell(fixed(best.get(row.variant, math.nan)))] if best else []),
+        _solved(summary, row.variant),
+        _count(row.parameters),
+        _count(row.state_size),
+        _count(row.flops_per_example),
+        _count(row.temporary_bytes),
+        Cell(_seconds(row.compile_seconds)),
+        Cell(_seconds(row.train_seconds)),
+        _count(row.examples_per_second),
+        Cell(rate(row.learning_rate)),
+        _count(row.steps),
+      )
+      for row in ranked(experiment, summary)
+    ),
+    "Every variant, the best first",
+  )
+
+
+def brief(experiment: Experiment, summary: Summary) -> Table:
+  """As many columns of the answer as fit a terminal of 80."""
+  titles = ("variant", metric(experiment), "95% interval", "solved", "params")
+  return Table(
+    tuple(map(Cell, (*titles, "state", "train s", "rate"))),
+    tuple(
+      (
+        Cell(row.variant),
+        score_cell(row),
+        Cell(interval(row.low, row.high)),
+        _solved(summary, row.variant),
+        _count(row.parameters),
+        _count(row.state_size),
+        Cell(_seconds(row.train_seconds)),
+        Cell(rate(row.learning_rate)),
+      )
+      for row in ranked(experiment, summary)
+    ),
+  )
+
+
+def by_slice(
+  experiment: Experiment, summary: Summary, task: str
+) -> list[Table]:
+  """Variants × slices, a table for each family of slices of a test task."""
+  score = metric(experiment)
+  best = bounds(experiment) if task == "test" else {}
+  found = slices(summary.rows, task, score)
+  where = "" if task == "test" else f", test task {task}"
+  return [
+    _grid(
+      experiment,
+      summary,
+      {name.partition("=")[2]: (task, name) for name in names},
+      f"{title(experiment)} by {family.replace('_', ' ')}{where}",
+      best,
+    )
+    for family, names in found.items()
+  ]
+
+
+def by_task(experiment: Experiment, summary: Summary) -> Table | None:
+  """Variants × test tasks, if there are further ones."""
+  names = tasks(summary.rows)
+  if len(names) < 2:
+    return None
+  return _grid(
+    experiment,
+    summary,
+    {name: (name, "all") for name in names},
+    f"{title(experiment)} by test task; “test” has fresh examples of the task "
+    "trained on, “train” those trained on",
+    {},
+  )
+
+
+def by_seed(experiment: Experiment, summary: Summary) -> Table:
+  """The score of every single seed."""
+  rows = ranked(experiment, summary)
+  count = max((len(row.values) for row in rows), default=0)
+  missing = (math.nan,) * count
+  return Table(
+    (Cell("variant"), *(Cell(f"seed\u00a0{i}") for i in range(count))),
+    tuple(
+      (
+        Cell(row.variant),
+        *(Cell(fixed(x)) for x in (*row.values, *missing)[:count]),
+      )
+      for row in rows
+    ),
+    f"{title(experiment)} of each seed",
+  )
+
+
+def score_cell(row: Row | None, best: float | None = None) -> Cell:
+  """A mean; its interval and the best possible below, its seeds as a hint."""
+  if row is None:
+    return Cell(NONE)
+  each = ", ".join(
+    f"seed {i}: {fixed(value)}" for i, value in enumerate(row.values)
+  )
+  below = "" if best is None else f"of {fixed(best, 2)} possible"
+  return Cell(fixed(row.mean), below, each)
+
+
+def _grid(
+  experiment: Experiment,
+  summary: Summary,
+  columns: Mapping[str, tuple[str, str]],
+  caption: str,
+  best: Mapping[str, Mapping[str, float]],
+) -> Table:
+  """Variants × (task, slice), by the title of the column."""
+
+  def cell(variant: str, task: str, slice: str) -> Cell:
+    row = summary.find(variant, task, slice, metric(experiment))
+    made = score_cell(row, best.get(slice, {}).get(variant))
+    ends = "" if row is None else interval(row.low, row.high)
+    below = "\n".join(filter(None, (ends, made.below)))
+    return Cell(made.text, below, made.hint)
+
+  return Table(
+    (Cell("variant"), *map(Cell, columns)),
+    tuple(
+      (Cell(row.variant), *(cell(row.variant, *at) for at in columns.values()))
+      for row in ranked(experiment, summary)
+    ),
+    caption,
+  )
+
+
+def _solved(summary: Summary, variant: str) -> Cell:
+  row = summary.find(variant, metric="solved")
+  if row is None:
+    return Cell(NONE)
+  known = [value for value in row.values if math.isfinite(value)]
+  hint = f"share {fixed(row.mean, 2)} {interval(row.low, row.high, 2)}"
+  return Cell(f"{sum(known):.0f}/{len(row.values)}", hint=hint)
+
+
+def _count(value: int | float) -> Cell:
+  """Short, with all digits as a hint."""
+  exact = f"{value:,.0f}" if math.isfinite(value) else ""
+  return Cell(short(value), hint="" if exact == short(value) else exact)
+
+
+def _seconds(value: float) -> str:
+  return fixed(value, 1) if value < 9.95 else fixed(value, 0)
+
+
+def _order(name: str) -> tuple[float, str]:
+  """Numbers by size, then other names by letter."""
+  value = name.partition("=")[2]
+  try:
+    return float(value), value
+  except ValueError:
+    return math.inf, value

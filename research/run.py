@@ -1,0 +1,257 @@
+"""The comparison, from record to results.
+
+Needs neither tyro nor matplotlib: `run(experiment)` from Python is the same
+as the command, but for the report.
+"""
+
+import dataclasses
+import pathlib
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+
+from research.comparison import Comparison, load
+from research.experiment import Experiment, Variant
+from research.folder import RunFolder, open_folder
+from research.outcome import outcome, summarise
+from research.preparation import prepare
+from research.results import write_summary
+from research.tasks.base import Task
+from research.training.checkpoint import Checkpoints
+from research.training.cost import costs
+from research.training.plan import Plan
+from research.training.train import Report, Stopped, train
+
+__all__ = ["Comparison", "Interrupted", "Progress", "load", "run"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+  """What happens while an experiment runs.
+
+  Attributes:
+    event: a variant is compiled, has ended a chunk, or is finished; or
+      something worth a note happened.
+    score: the best mean validation score over seeds so far.
+    seconds: since the run was started.
+  """
+
+  event: Literal["compile", "chunk", "variant", "note"]
+  variant: str = ""
+  index: int = 0
+  variants: int = 0
+  step: int = 0
+  steps: int = 0
+  loss: float = float("nan")
+  score: float = float("nan")
+  examples_per_second: float = float("nan")
+  seconds: float = 0.0
+  message: str = ""
+
+
+class Interrupted(Exception):
+  """The run was asked to stop, and saved; the same command goes on."""
+
+  def __init__(self, folder: pathlib.Path, number: int) -> None:
+    super().__init__(f"stopped; {folder} can be continued")
+    self.folder = folder
+    self.signal = number
+
+
+def run(
+  experiment: Experiment,
+  *,
+  out: str | pathlib.Path | None = None,
+  fresh: bool = False,
+  command: str = "",
+  save_seconds: float = 10.0,
+  progress: Callable[[Progress], None] | None = None,
+) -> Comparison:
+  """Trains and tests every variant, and writes the results.
+
+  A run that was stopped or killed is continued, and ends as if nothing had
+  happened.
+
+  Args:
+    experiment: what to run.
+    out: the run's folder; None for one under `results/<name>/`.
+    fresh: start anew instead of continuing.
+    command: the command that repeats the run, for the report.
+    save_seconds: the least time between two checkpoints.
+    progress: told what happens.
+
+  Raises:
+    ValueError: something in the record or the folder is not allowed; found
+      before anything is trained. Or the disk is full.
+    Interrupted: Ctrl-C or SIGTERM, after saving.
+  """
+  plans = prepare(experiment)
+  path = pathlib.Path(out) if out is not None else None
+  folder = open_folder(experiment, path, fresh=fresh, command=command)
+  told = _Told(experiment, progress or (lambda one: None))
+  try:
+    with _signals() as received:
+      job = _Job(experiment, folder, told, save_seconds, received)
+      outcomes = {name: job.variant(name, plans[name]) for name in plans}
+    folder.add_seconds(time.perf_counter() - told.begin)
+    write_summary(folder.path, summarise(experiment, outcomes))
+    shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
+    return load(folder.path)
+  except Stopped:
+    folder.add_seconds(time.perf_counter() - told.begin)
+    raise Interrupted(folder.path, received[0]) from None
+  except BrokenPipeError:  # of whoever is told; no file of ours is a pipe
+    raise
+  except OSError as error:
+    reason = error.strerror or str(error)
+    raise ValueError(
+      f"out = {str(folder.path)!r} cannot be written ({reason}); what was "
+      "saved before is intact, and the same command goes on"
+    ) from error
+  finally:
+    folder.release()
+
+
+class _Told:
+  """Tells what happens, with the things that are the same each time."""
+
+  def __init__(
+    self, experiment: Experiment, progress: Callable[[Progress], None]
+  ) -> None:
+    self.begin = time.perf_counter()
+    self._names = experiment.names()
+    self._progress = progress
+
+  def __call__(self, event: Any, variant: str, **more: Any) -> None:
+    index = self._names.index(variant) if variant in self._names else 0
+    self._progress(
+      Progress(
+        event=event,
+        variant=variant,
+        index=index,
+        variants=len(self._names),
+        seconds=time.perf_counter() - self.begin,
+        **more,
+      )
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+  """One run's way through its variants."""
+
+  experiment: Experiment
+  folder: RunFolder
+  told: _Told
+  save_seconds: float
+  received: list[int]
+
+  def variant(self, name: str, ready: Plan) -> dict[str, Any]:
+    """The outcome of a variant: read if finished, else trained."""
+    kept = self.folder.outcome(name)
+    if kept is not None:
+      self.told("note", name, message=f"{name} was finished before")
+      return kept
+    variant = self.experiment.variant(name)
+    tests = self.experiment.test_tasks(variant)
+    result = self._train(variant, ready, tests)
+    self.told(
+      "variant",
+      name,
+      step=max(result["steps"]),
+      steps=variant.training.steps,
+      score=_best(result["validation"], len(result["learning_rates"])),
+    )
+    return result
+
+  def _train(
+    self, variant: Variant, ready: Plan, tests: Mapping[str, Task]
+  ) -> dict[str, Any]:
+    name, start = variant.name, self._start(variant.name)
+    checkpoints = Checkpoints(self.folder.path / "checkpoints" / name)
+    self.told("compile", name, steps=variant.training.steps)
+    rates = len(variant.training.learning_rates)
+
+    def on_chunk(report: Report) -> dict[str, Any]:
+      lines = [{"variant": name, **line} for line in report.lines]
+      self.told(
+        "chunk",
+        name,
+        step=report.step,
+        steps=variant.training.steps,
+        loss=float(np.mean([line["loss"] for line in lines])),
+        score=_best(report.validation, rates),
+        examples_per_second=report.examples / report.seconds,
+      )
+      return {"size": self.folder.append(lines)}
+
+    trained = train(
+      ready,
+      tests,
+      checkpoints=checkpoints,
+      save_seconds=self.save_seconds,
+      on_chunk=on_chunk,
+      on_resume=lambda record: self.folder.cut(record.get("size", start)),
+      note=lambda text: self.told("note", name, message=text),
+      stop=lambda: bool(self.received),
+    )
+    result = outcome(variant, trained, costs(ready))
+    result["metrics_end"] = self._size()
+    chosen = _pick(trained.parameters, result["chosen"], rates)
+    self.folder.keep_parameters(name, chosen)
+    self.folder.keep(name, result)
+    checkpoints.clear()
+    return result
+
+  def _start(self, name: str) -> int:
+    """The size of `metrics.jsonl` when a variant begins."""
+    names = self.experiment.names()
+    before = names[: names.index(name)]
+    kept = self.folder.outcome(before[-1]) if before else None
+    return kept["metrics_end"] if kept else 0
+
+  def _size(self) -> int:
+    return (self.folder.path / "metrics.jsonl").stat().st_size
+
+
+def _pick(parameters: Any, chosen: int, rates: int) -> Any:
+  """The members at the chosen rate, [seed …]."""
+  if isinstance(parameters, Mapping):
+    return {
+      name: _pick(value, chosen, rates) for name, value in parameters.items()
+    }
+  return parameters[chosen::rates]
+
+
+def _best(validation: Any, rates: int) -> float:
+  """The best mean over seeds of the scores [m]."""
+  scores = np.nan_to_num(np.asarray(validation, float), nan=-np.inf)
+  return float(scores.reshape(-1, rates).mean(axis=0).max())
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+  """The signals received: the first asks to stop, a second one ends."""
+  received: list[int] = []
+  if threading.current_thread() is not threading.main_thread():
+    yield received
+    return
+
+  def ask(number: int, frame: Any) -> None:
+    if received:
+      raise KeyboardInterrupt
+    received.append(number)
+
+  kinds = (signal.SIGINT, signal.SIGTERM)
+  old = [signal.signal(kind, ask) for kind in kinds]
+  try:
+    yield received
+  finally:
+    for kind, handler in zip(kinds, old, strict=True):
+      signal.signal(kind, handler)

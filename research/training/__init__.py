@@ -1,0 +1,1 @@
+"""Members trained side by side in one compiled program."""

@@ -1,0 +1,159 @@
+"""What one program trains: a task, a model made for it, and a budget."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import cast
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from research.models.sequence import SequenceModel
+from research.positions.base import InputPosition
+from research.record import walk
+from research.tasks.base import Example, Split, Task
+from research.training.record import Training
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """A variant ready to be compiled; made by `plan`."""
+
+  task: Task
+  model: SequenceModel
+  training: Training
+
+  def apply(
+    self,
+    parameters: dict,
+    batch: Example,
+    dropout: jax.Array | None = None,
+  ) -> Float[Array, "b a c"]:
+    """The outputs at the scored positions of a batch."""
+    random = {} if dropout is None else {"dropout": dropout}
+    outputs = self.model.apply(
+      {"params": parameters},
+      batch.inputs,
+      batch.places,
+      at=batch.at,
+      deterministic=not (random and self.model.dropout > 0),
+      rngs=random,
+    )
+    return cast(Array, outputs)
+
+  def judge(
+    self,
+    parameters: dict,
+    batch: Example,
+    dropout: jax.Array | None = None,
+  ) -> tuple[Float[Array, "b a"], Float[Array, "b a"]]:
+    """Loss and score of every position of a batch that is scored, else 0.
+
+    Where the loss is not finite the score is NaN: of outputs that are NaN
+    the first is the largest, which would score by luck.
+    """
+    scored = batch.weights > 0
+    objective = self.task.objective
+    outputs = self.apply(parameters, batch, dropout)
+    # A target that nobody asks for may be NaN, and so would its gradient be.
+    extra = (1,) * (batch.targets.ndim - scored.ndim)
+    asked = scored.reshape(scored.shape + extra)
+    targets = jnp.where(asked, batch.targets, jnp.zeros_like(batch.targets))
+    loss = objective.loss(outputs, targets)
+    score = objective.score(outputs, targets)
+    score = jnp.where(jnp.isfinite(loss), score, jnp.nan)
+    return jnp.where(scored, loss, 0.0), jnp.where(scored, score, 0.0)
+
+  def loss(
+    self,
+    parameters: dict,
+    batch: Example,
+    dropout: jax.Array | None = None,
+  ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The weighted sum of the losses of a batch, and the sum of weights."""
+    losses, _ = self.judge(parameters, batch, dropout)
+    return jnp.sum(losses * batch.weights), jnp.sum(batch.weights)
+
+
+def plan(task: Task, model: SequenceModel, training: Training) -> Plan:
+  """Fits the model to the task and tries the whole without training.
+
+  Raises:
+    ValueError: whatever does not fit, with field, value and what is allowed.
+  """
+  ready = Plan(task, fit(model, task), training)
+  _try(ready, ("train", "validation", "test"))
+  return ready
+
+
+def check_tests(ready: Plan, tests: Mapping[str, Task]) -> None:
+  """Tries the test tasks without training.
+
+  Raises:
+    ValueError: a test task does not fit the model.
+  """
+  for task in tests.values():
+    if task == ready.task:
+      continue
+    model = fit(ready.model, task)
+    _try(dataclasses.replace(ready, task=task, model=model), ("test",))
+
+
+def fit(model: SequenceModel, task: Task) -> SequenceModel:
+  """The model with the vocabulary and the classes of the task.
+
+  Raises:
+    ValueError: the model says otherwise, or pools where it should not.
+  """
+  for name in ("vocabulary", "classes"):
+    own, wanted = getattr(model, name), getattr(task, name)
+    if own not in (0, wanted):
+      raise ValueError(
+        f"model.{name} = {own} with {type(task).__name__}, which has "
+        f"{wanted}; allowed: 0 or {wanted}"
+      )
+  if task.per_sequence != (model.pooling != "none"):
+    allowed = "mean, first or last" if task.per_sequence else "none"
+    raise ValueError(
+      f"model.pooling = {model.pooling!r} with {type(task).__name__}; "
+      f"allowed: {allowed}"
+    )
+  return model.copy(
+    parent=None, vocabulary=task.vocabulary, classes=task.classes
+  )
+
+
+def _try(ready: Plan, splits: tuple[Split, ...]) -> None:
+  """Makes shapes of batches, of a model and of a loss."""
+  keys, model = jax.random.split(jax.random.key(0), 2), ready.model
+
+  def loss(batch: Example) -> tuple[jax.Array, jax.Array]:
+    variables = model.init(jax.random.key(0), batch.inputs, batch.places)
+    return ready.loss(variables["params"], batch)
+
+  tasks = [ready.task.split(name) for name in splits]
+  batches = [jax.eval_shape(task.batch, keys) for task in tasks]
+  jax.eval_shape(loss, batches[0])
+  _check_reach(tasks[0], model)
+
+
+def _check_reach(task: Task, model: SequenceModel) -> None:
+  """Refuses positions beyond a learned table, which would be NaN.
+
+  Only a task knows its positions: some examples are made and looked at.
+  """
+  limits = {
+    path: part.reach
+    for path, part in walk(model)
+    if isinstance(part, InputPosition) and part.reach is not None
+  }
+  if not limits:
+    return
+  keys = jax.random.split(jax.random.key(0), 64)
+  last = int(jax.jit(lambda: jnp.max(task.batch(keys).places.positions))())
+  for path, reach in limits.items():
+    if last >= reach:
+      raise ValueError(
+        f"model.{path}.length = {reach} with positions up to {last}; "
+        f"allowed: {last + 1} or more"
+      )

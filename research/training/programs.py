@@ -1,0 +1,140 @@
+"""The compiled programs of a variant: start, chunk, and one per test task."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from research.tasks.base import Task
+from research.training.devices import Spread, spread
+from research.training.evaluation import one_by_one
+from research.training.loop import chunk
+from research.training.member import (
+  Member,
+  State,
+  initialise,
+  members,
+  root,
+)
+from research.training.plan import Plan
+
+
+@dataclasses.dataclass(frozen=True)
+class Programs:
+  """What runs on the devices, compiled before anything is trained.
+
+  Attributes:
+    members: the stacked members, on the devices.
+    real: the number of members that are no fillers.
+    start: () → stacked State.
+    chunk: stacked State → (stacked State, mean training losses [m]).
+    tests: test task → (parameters → losses, scores, weights and slices);
+      "train" has the training examples, where these are finite.
+    compile_seconds: of all of them.
+    temporary_bytes: of the chunk, by the compiler's own analysis.
+  """
+
+  spread: Spread
+  members: Member
+  real: int
+  start: Callable[[], State]
+  chunk: Callable[[State], tuple[State, Any]]
+  tests: Mapping[str, Callable[[Any], dict[str, np.ndarray]]]
+  compile_seconds: float
+  temporary_bytes: int
+
+
+def compile_programs(
+  plan: Plan, tests: Mapping[str, Task], layout: Spread | None = None
+) -> Programs:
+  """Compiles all programs of a variant.
+
+  Args:
+    plan: what is trained.
+    tests: test tasks by name.
+    layout: how members lie over devices; None for all devices.
+
+  Raises:
+    ValueError: the batch does not divide among devices.
+  """
+  begin = time.perf_counter()
+  training = plan.training
+  count = training.seeds * len(training.learning_rates)
+  layout = layout or spread(count, training.batch)
+  stacked = jax.device_put(members(training, layout.groups), layout.sharding)
+  start = _start(plan, layout).lower(stacked).compile()
+  state = jax.tree.map(
+    lambda leaf, where: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=where
+    ),
+    start.out_info,
+    start.output_shardings,
+  )
+  advance = _chunk(plan, layout).lower(stacked, state).compile()
+  checks = {name: _check(plan, task, layout) for name, task in tests.items()}
+  if training.examples:
+    checks["train"] = _check(plan, plan.task, layout, "train")
+  ready = {
+    name: check.lower(stacked, state.parameters).compile()
+    for name, check in checks.items()
+  }
+  return Programs(
+    spread=layout,
+    members=stacked,
+    real=count,
+    start=lambda: start(stacked),
+    chunk=lambda state: advance(stacked, state),
+    tests={name: _on_host(one, stacked, count) for name, one in ready.items()},
+    compile_seconds=time.perf_counter() - begin,
+    temporary_bytes=_temporary_bytes(advance),
+  )
+
+
+def _start(plan: Plan, layout: Spread) -> Any:
+  # Never vmap: a batched orthogonal initialiser can hang on CPU.
+  return jax.jit(
+    layout.over(lambda member: initialise(plan, member), together=False)
+  )
+
+
+def _chunk(plan: Plan, layout: Spread) -> Any:
+  def advance(member: Member, state: State) -> tuple[State, Any]:
+    return chunk(plan, member, state, layout.shards)
+
+  return jax.jit(layout.over(advance), donate_argnums=1)
+
+
+def _check(
+  plan: Plan,
+  task: Task,
+  layout: Spread,
+  split: Literal["train", "test"] = "test",
+) -> Any:
+  count, task = plan.training.test, task.split(split)
+  if split == "train":
+    count = min(count, plan.training.examples)
+
+  def check(member: Member, parameters: Any) -> dict[str, Any]:
+    return one_by_one(plan, task, parameters, root(member.seed, split), count)
+
+  return jax.jit(layout.over(check))
+
+
+def _on_host(
+  check: Any, stacked: Member, real: int
+) -> Callable[[Any], dict[str, np.ndarray]]:
+  def run(parameters: Any) -> dict[str, np.ndarray]:
+    return {
+      name: np.asarray(value)[:real]
+      for name, value in check(stacked, parameters).items()
+    }
+
+  return run
+
+
+def _temporary_bytes(compiled: Any) -> int:
+  analysis = compiled.memory_analysis()
+  return int(analysis.temp_size_in_bytes) if analysis is not None else 0

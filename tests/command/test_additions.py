@@ -1,0 +1,84 @@
+import pytest
+
+from research.attention.layer import Attention
+from research.command.additions import add_mixer, replace_task
+from research.experiment import Change
+from research.record import to_json
+from tests.command import tiny
+
+ATTENTION = "research.attention.layer:Attention"
+TASK = "research.tasks.labelling:ContextLabelling"
+HALF = "tests.command.tiny:HalfDone"
+
+
+@pytest.fixture
+def experiment():
+  return tiny.experiment()
+
+
+def test_a_mixer_is_a_variant_named_after_its_class(experiment):
+  added = add_mixer(experiment, f"{HALF}(reach=3)")
+  assert added.names() == ["attention", "rotary", "half_done"]
+  change = Change("half_done", (("model.mixer", tiny.HalfDone(reach=3)),))
+  assert to_json(added.variants[-1]) == to_json(change)
+  assert added.claims == experiment.claims
+
+
+def test_a_mixer_may_have_another_name_and_fields(experiment):
+  added = add_mixer(experiment, f"two={ATTENTION}")
+  assert added.names()[-1] == "two"
+  added = add_mixer(experiment, f"two={ATTENTION}(heads=2, bias=True)")
+  mixer = added.variant("two").model.mixer
+  assert to_json(mixer) == to_json(Attention(heads=2, bias=True))
+
+
+def test_a_task_takes_the_place_and_claims_go(experiment):
+  changed = replace_task(
+    experiment, f"{TASK}(length=16, distances=(1, 3), direction='left')"
+  )
+  assert changed.task.distances == (1, 3)
+  assert changed.task.length == 16
+  assert (changed.claims, changed.tests, changed.bounds) == ((), (), ())
+  assert changed.names() == experiment.names()
+
+
+@pytest.mark.parametrize(
+  ("text", "words"),
+  [
+    ("attention", "allowed: package.module:Class"),
+    ("no.such.module:Name", "cannot be imported"),
+    ("research.attention.layer:Attenton", "cannot be imported"),
+    ("json:dumps", "is no Mixer"),
+    (TASK, "is no Mixer"),
+    (ATTENTION, "second variant 'attention'"),
+    (f"{ATTENTION}(hats=2)", "no field 'hats'; did you mean heads"),
+    (f"{ATTENTION}(heads='2')", "heads = '2' has the wrong type"),
+    (f"{ATTENTION}(2)", "a value has no name"),
+    (f"{ATTENTION}(heads=)", "cannot be read"),
+    (f"{ATTENTION}(heads=open)", "cannot be read"),
+    (f"{ATTENTION}(heads=0)", "heads = 0; allowed: 1 or more"),
+    (HALF, "reach"),
+  ],
+)
+def test_wrong_mixers_are_refused(experiment, text, words):
+  with pytest.raises(ValueError, match="--mixer|heads") as caught:
+    add_mixer(experiment, text)
+  assert words in str(caught.value)
+
+
+def test_a_mixer_is_no_task(experiment):
+  with pytest.raises(ValueError, match="is no Task.*research.tasks.base:Task"):
+    replace_task(experiment, ATTENTION)
+
+
+@pytest.mark.parametrize(
+  ("name", "variant"),
+  [("GRU", "gru"), ("GatedDelta", "gated_delta"), ("LSTMCell2", "lstm_cell2")],
+)
+def test_names_of_classes_become_names_of_variants(
+  experiment, monkeypatch, name, variant
+):
+  kind = type(name, (Attention,), {"__module__": tiny.__name__})
+  monkeypatch.setattr(tiny, name, kind, raising=False)
+  added = add_mixer(experiment, f"tests.command.tiny:{name}")
+  assert added.names()[-1] == variant

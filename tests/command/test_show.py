@@ -1,0 +1,128 @@
+import dataclasses
+
+import pytest
+
+from research.attention.layer import Attention
+from research.command import details
+from research.command.details import tree
+from research.command.main import main
+from research.command.overrides import override_by_path
+from research.training.record import Training
+from tests.command import tiny
+
+
+@pytest.fixture
+def cheap(here, monkeypatch):
+  """Compiles nothing; `tiny.json` lies here."""
+
+  @dataclasses.dataclass
+  class Compiled:
+    temporary_bytes: int = 3 * 2**20
+
+  monkeypatch.setattr(
+    details, "compile_programs", lambda plan, tests: Compiled()
+  )
+  tiny.write(here)
+
+
+def shown(capsys, *arguments):
+  assert main(["show", "tiny.json", *arguments]) == 0
+  return capsys.readouterr().out.splitlines()
+
+
+def test_the_record_is_shown_as_paths_and_values(cheap, capsys):
+  lines = shown(capsys)
+  assert lines[:2] == [
+    f"tiny (laptop), {tiny.experiment().identity}",
+    "Does it run?",
+  ]
+  for line in (
+    "task = ContextLabelling",
+    "  task.distances = 1 2",
+    "  model.mixer = Attention",
+    "    model.mixer.mask = Causal",
+    "  training.learning_rates = 0.01",
+    "  variants.attention = the base",
+    "      variants.rotary.model.mixer.heads = 2",
+    "    variants.rotary.training.steps = 2",
+    "  longer: task.length = 16",
+    "  rotary_helps: Rotary positions help. (smallest effect 0.05)",
+  ):
+    assert line in lines
+
+
+def test_the_costs_of_every_variant_are_shown(cheap, capsys):
+  lines = shown(capsys)
+  *table, empty, hint = lines[-5:]
+  assert table[0].split() == ["variant", "parameters", "state", "FLOPs/example"]
+  assert [line.split()[0] for line in table[1:]] == ["attention", "rotary"]
+  assert len(set(map(len, table))) == 1
+  assert empty == "" and "--model VARIANT" in hint
+
+
+def test_one_variant_is_shown_whole(cheap, capsys):
+  lines = shown(capsys, "--model", "rotary", "--training.batch", "4")
+  assert lines[0] == "variants.rotary.task = ContextLabelling"
+  assert "  variants.rotary.training.batch = 4" in lines
+  assert "  variants.rotary.training.steps = 2" in lines
+  assert [line.split()[0] for line in lines[-3:-1]] == ["variant", "rotary"]
+  assert lines[-1] == "3 MiB of temporary memory to train 2 members"
+
+
+def test_every_path_that_is_shown_can_be_overridden(cheap, capsys):
+  fields = [
+    line.strip().split(" = ")
+    for line in [*shown(capsys), *shown(capsys, "--model", "rotary")]
+    if " = " in line and ": " not in line
+  ]
+  leaves = [(p, v) for p, v in fields if not v[0].isupper() and "base" not in v]
+  leaves = [(p, v) for p, v in leaves if v not in ("True", "False")]
+  assert len(leaves) > 60
+  arguments = [word for p, v in leaves for word in (f"--{p}", *v.split())]
+  new = override_by_path(tiny.experiment(), arguments, "mixerlab")
+  for name in new.names():
+    assert new.variant(name) == tiny.experiment().variant(name)
+
+
+def test_what_does_not_fit_is_told_with_the_variant(cheap, capsys):
+  arguments = ["--variants.rotary.model.mixer.heads", "3"]
+  assert main(["show", "tiny.json", *arguments]) == 2
+  assert "variant 'rotary': heads = 3" in capsys.readouterr().err
+
+
+def test_records_in_tuples_are_shown_with_their_numbers():
+  masks = (Attention(heads=2), 3)
+  assert list(tree("x", masks))[:3] == [
+    "x = Attention 3",
+    "  x.0 = Attention",
+    "    x.0.heads = 2",
+  ]
+
+
+def test_empty_values_can_be_seen():
+  assert list(tree("x", ())) == ["x = ()"]
+  assert list(tree("x", "")) == ["x = ''"]
+  assert next(tree("t", Training())) == "t = Training"
+
+
+@pytest.mark.parametrize(
+  ("number", "text"),
+  [
+    (12, "12 B"),
+    (2048, "2 KiB"),
+    (5.4 * 2**20, "5 MiB"),
+    (3.25 * 2**30, "3.2 GiB"),
+  ],
+)
+def test_bytes_are_readable(number, text):
+  assert details._bytes(number) == text
+
+
+def test_the_real_cost_of_a_variant_is_shown(here, capsys):
+  tiny.write(here)
+  counts, memory = shown(capsys, "--model", "attention")[-2:]
+  name, parameters, state, flops = counts.split()
+  assert (name, state) == ("attention", "128")
+  assert int(parameters) > 0
+  assert flops.endswith("k")
+  assert " KiB of temporary memory" in memory

@@ -1,0 +1,188 @@
+"""Both forms of the convolution against float64, and what they promise."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jaxtyping
+import numpy as np
+import pytest
+
+from research.evaluations.convolution import (
+  convolve,
+  convolve_at,
+  neighbours,
+)
+from tests.tolerance import assert_close
+
+# More than twice the longest matrix product, so that all kinds of joins run.
+B, T, D = 4, 80, 3
+
+generator = np.random.default_rng(7)
+X = generator.normal(size=(B, T, D)).astype(np.float32)
+SEED = generator.normal(size=(B, T, D)).astype(np.float32)
+SEGMENTS = np.ones((B, T), np.int32)
+# Ragged pieces, pieces that end on borders of blocks, and padding around.
+SEGMENTS[1] = 9 - np.repeat(np.arange(8), [1, 2, 3, 20, 9, 30, 14, 1])
+SEGMENTS[2] = np.repeat([1, 2, 5, 3], [16, 16, 32, 16])
+SEGMENTS[3] = np.repeat([0, 1, 0, 2, 0], [5, 40, 3, 30, 2])
+VALID = SEGMENTS > 0
+
+
+def weights(taps: int) -> np.ndarray:
+  shape = (taps, D)
+  return generator.normal(size=shape).astype(np.float32) / np.sqrt(taps)
+
+
+def reference(
+  w: np.ndarray, ahead: int, x: Any = X, seed: Any = SEED
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+  """Values and gradients in float64: a sum over all pairs of tokens."""
+  x, w, seed = (np.asarray(a, np.float64) for a in (x, w, seed))
+  lag = np.arange(T)[:, None] + ahead - np.arange(T)[None, :]
+  reached = (lag >= 0) & (lag < len(w))
+  together = (SEGMENTS[:, :, None] == SEGMENTS[:, None]) & VALID[..., None]
+  pairs = np.where(reached[..., None], w[np.clip(lag, 0, len(w) - 1)], 0.0)
+  y = np.einsum("bts,tsd,bsd->btd", together, pairs, x)
+  slope_x = np.einsum("bts,tsd,btd->bsd", together, pairs, seed)
+  slope_pairs = np.einsum("bts,bsd,btd->tsd", together, x, seed)
+  slope_w = np.zeros_like(w)
+  np.add.at(slope_w, lag[reached], slope_pairs[reached])
+  return y, (slope_x, slope_w)
+
+
+def ours(w: Any, ahead: int, form: Any, x: Any = X, seed: Any = SEED) -> Any:
+  @jax.jit
+  def both(x: Any, w: Any, seed: Any) -> Any:
+    def call(x: Any, w: Any) -> Any:
+      segments = jnp.asarray(SEGMENTS)
+      return convolve(x, w, segments, ahead=ahead, form=form)
+
+    y, back = jax.vjp(call, x, w)
+    return y, back(seed.astype(y.dtype))
+
+  return both(jnp.asarray(x), jnp.asarray(w), jnp.asarray(seed))
+
+
+@pytest.mark.parametrize(
+  ("taps", "ahead", "form"),
+  [
+    (1, 0, "direct"),
+    (4, 0, "direct"),
+    (5, 2, "direct"),
+    (4, 0, "fft"),
+    (5, 2, "fft"),
+    (T, 0, "fft"),
+    (T + 20, 30, "fft"),
+  ],
+)
+def test_convolve_agrees_with_float64(taps, ahead, form):
+  w = weights(taps)
+  y, gradients = ours(w, ahead, form)
+  wanted = reference(w, ahead)
+  assert_close(y, wanted[0], level="core", length=T)
+  assert_close(gradients, wanted[1], level="core", length=T, gradient=True)
+  assert not np.asarray(y)[~VALID].any()
+
+
+@pytest.mark.parametrize("form", ["direct", "fft"])
+def test_convolve_in_bfloat16(form):
+  x, seed = (jnp.asarray(a, jnp.bfloat16) for a in (X, SEED))
+  w = weights(4)
+  y, gradients = ours(w, 0, form, x, seed)
+  assert [a.dtype for a in (y, *gradients)] == ["bfloat16"] * 2 + ["float32"]
+  wanted, (_, slope_w) = reference(w, 0, x, seed)
+  assert_close(y, wanted, level="core")
+  # Sums over tokens stay in float32: only the inputs were rounded.
+  assert_close(gradients[1], slope_w, level="core", length=T, gradient=True)
+
+
+@pytest.mark.parametrize(("taps", "form"), [(12, "direct"), (13, "fft")])
+def test_auto_is_the_faster_form(taps, form):
+  w = weights(taps)
+  y, gradients = ours(w, 0, "auto")
+  chosen = ours(w, 0, form)
+  jax.tree.map(np.testing.assert_array_equal, (y, gradients), chosen)
+
+
+@pytest.mark.parametrize("form", ["direct", "fft"])
+def test_nothing_runs_backwards_nor_over_a_border(form):
+  w, lost = weights(6), 37
+  x = X.copy()
+  x[:, lost] = np.nan
+  y, clean = (np.asarray(ours(w, 0, form, x=a)[0]) for a in (x, X))
+  touched = np.isnan(y).any(axis=-1)
+  reached = SEGMENTS == SEGMENTS[:, lost, None]
+  reached &= np.arange(T)[None, :] >= lost
+  if form == "direct":
+    reached &= np.arange(T)[None, :] < lost + len(w)
+    np.testing.assert_array_equal(touched, reached)
+  assert not touched[~reached].any() and touched[:, lost].all()
+  np.testing.assert_array_equal(y[~reached], clean[~reached])
+
+
+@pytest.mark.parametrize("taps", [3, T])
+def test_no_convolution_primitive_is_used(taps):
+  def loss(x: Any, w: Any) -> Any:
+    return jnp.sum(convolve(x, w, jnp.asarray(SEGMENTS)) * SEED)
+
+  program = jax.make_jaxpr(jax.grad(loss, argnums=(0, 1)))(X, weights(taps))
+  assert "conv_general" not in str(program)
+
+
+@pytest.mark.parametrize("taps", [4, T + 20])
+def test_convolve_at_agrees(taps):
+  w = weights(taps)
+  at = jnp.array([[79, 0], [37, 36], [16, 15], [2, 77]])
+
+  @jax.jit
+  def both(x: Any, w: Any) -> Any:
+    def call(x: Any, w: Any) -> Any:
+      return convolve_at(x, w, jnp.asarray(SEGMENTS), at)
+
+    y, back = jax.vjp(call, x, w)
+    return y, back(jnp.ones_like(y))
+
+  y, gradients = both(jnp.asarray(X), jnp.asarray(w))
+  rows = np.arange(B)[:, None]
+  seed = np.zeros_like(SEED)
+  seed[rows, at] = 1.0
+  wanted, slopes = reference(w, 0, seed=seed)
+  assert_close(y, wanted[rows, at], level="core", length=T)
+  assert_close(gradients, slopes, level="core", length=T, gradient=True)
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (0, 0), (0, 90)])
+def test_neighbours(before, after):
+  seen = jax.jit(neighbours, static_argnums=(2, 3))(
+    X, jnp.asarray(SEGMENTS), before, after
+  )
+  wanted = np.zeros((B, T, before + 1 + after, D), np.float32)
+  for b, t in np.ndindex(B, T):
+    for slot in range(wanted.shape[2]):
+      s = t + slot - before
+      if 0 <= s < T and SEGMENTS[b, s] == SEGMENTS[b, t] > 0:
+        wanted[b, t, slot] = X[b, s]
+  np.testing.assert_array_equal(seen, wanted.reshape(B, T, -1))
+
+
+@pytest.fixture
+def unchecked():
+  """As in a run, where no hook checks the types of arguments."""
+  jaxtyping.config.update("jaxtyping_disable", True)
+  yield
+  jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    ({"ahead": 3}, "ahead = 3; allowed: 0 to 2"),
+    ({"ahead": -1}, "ahead = -1; allowed: 0 to 2"),
+    ({"form": "lax"}, "form = 'lax'; allowed: 'auto', 'direct', 'fft'"),
+  ],
+)
+def test_what_does_not_fit_is_refused(options, message):
+  with pytest.raises(ValueError, match=message):
+    convolve(X, weights(3), SEGMENTS, **options)

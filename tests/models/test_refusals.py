@@ -1,0 +1,93 @@
+"""Everything that a model or a block refuses, by name."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jaxtyping
+import pytest
+
+from research.attention.layer import Attention
+from research.models.block import Block
+from research.models.feed_forward import FeedForward
+from research.models.sequence import SequenceModel
+from research.places import Places, whole
+
+TOKENS = jnp.zeros((3, 6), jnp.int32)
+VECTORS = jnp.zeros((3, 6, 2))
+
+
+def small(**fields: Any) -> SequenceModel:
+  return SequenceModel(**{"width": 8, "vocabulary": 5, "classes": 5, **fields})
+
+
+def built(
+  inputs: Any = TOKENS,
+  places: Places | None = None,
+  at: Any = None,
+  **fields: Any,
+) -> Any:
+  places = whole(inputs) if places is None else places
+  model = small(**fields)
+  return jax.eval_shape(
+    lambda: model.init(jax.random.key(0), inputs, places, at=at)
+  )
+
+
+@pytest.fixture
+def unchecked():
+  """As in a run, where no hook checks the types of a constructor."""
+  jaxtyping.config.update("jaxtyping_disable", True)
+  yield
+  jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.parametrize(
+  ("make", "message"),
+  [
+    (lambda: small(layers=0), "layers = 0; allowed: "),
+    (lambda: small(width=0), "width = 0; allowed: "),
+    (lambda: small(norm="none"), "norm = 'none'; allowed: pre, post"),
+    (lambda: small(embedding="hot"), "embedding = 'hot'; allowed: learned"),
+    (lambda: small(readout="both"), "readout = 'both'; allowed: separate"),
+    (lambda: small(pooling="max"), "pooling = 'max'; allowed: none, mean"),
+    (lambda: small(precision="half"), "precision = 'half'; allowed: float32"),
+    (lambda: small(dropout=1.0), "dropout = 1.0; allowed: 0 to"),
+    (lambda: small(vocabulary=-1), "vocabulary = -1; allowed: "),
+    (lambda: small(classes=-1), "classes = -1; allowed: "),
+    (lambda: Block(Attention(), norm="no"), "norm = 'no'; allowed: 'pre'"),
+    (lambda: Block(Attention(), dropout=1.0), "dropout = 1.0; allowed: 0 to"),
+    (lambda: FeedForward(expansion=0), "expansion = 0; allowed: 1 or more"),
+    (lambda: FeedForward(activation="x"), "activation = 'x'; allowed: "),
+    (lambda: built(classes=0), "classes = 0; allowed: 1 or more"),
+    (lambda: built(VECTORS), "vocabulary = 5 with inputs of float32; allowed"),
+    (lambda: built(vocabulary=0), "vocabulary = 0 with inputs of int32; allow"),
+    (
+      lambda: built(embedding="one_hot", vocabulary=9),
+      "'one_hot' with vocabulary 9 does not fit width 8; allowed: ",
+    ),
+    (
+      lambda: built(readout="tied", classes=4),
+      "readout = 'tied' with vocabulary 5 and classes 4; allowed: ",
+    ),
+    (
+      lambda: built(readout="tied", embedding="one_hot"),
+      "readout = 'tied' .*; allowed: a learned embedding",
+    ),
+    (
+      lambda: built(VECTORS, vocabulary=0, readout="tied"),
+      "readout = 'tied' with vocabulary 0 .*; allowed: ",
+    ),
+    (
+      lambda: built(places=whole(TOKENS[:, :-1])),
+      r"places.positions has shape \(3, 5\); allowed: \(b, t\) = \(3, 6\)",
+    ),
+    (
+      lambda: built(pooling="mean", at=jnp.zeros((3, 1), jnp.int32)),
+      "pooling = 'mean' with `at`; allowed: at = None",
+    ),
+  ],
+)
+def test_refused(unchecked, make, message):
+  with pytest.raises(ValueError, match=message):
+    make()

@@ -1,0 +1,97 @@
+"""What does not fit is refused before anything is compiled."""
+
+import dataclasses
+
+import pytest
+
+from research.attention.layer import Attention
+from research.positions.learned import LearnedPosition
+from research.positions.rotary import Rotary
+from research.tasks.labelling import ContextLabelling
+from research.tasks.patterns import NoisyPatterns
+from research.training.plan import check_tests, fit, plan
+from tests.training.problem import MODEL, TASK, TRAINING
+
+
+def model(**fields):
+  return MODEL.copy(parent=None, **fields)
+
+
+def test_the_task_tells_the_model_its_sizes():
+  fitted = fit(MODEL, TASK)
+  assert (fitted.vocabulary, fitted.classes) == (8, 8)
+  assert (MODEL.vocabulary, MODEL.classes) == (0, 0)
+  assert fit(fitted, TASK) == fitted
+  vectors = fit(model(pooling="mean"), NoisyPatterns())
+  assert (vectors.vocabulary, vectors.classes) == (0, 8)
+
+
+CASES = {
+  "vocabulary": (model(vocabulary=9), TASK, r"model.vocabulary = 9 .* 0 or 8"),
+  "classes": (model(classes=3), TASK, r"model.classes = 3 .* allowed: 0 or 8"),
+  "pooling": (
+    model(pooling="mean"),
+    TASK,
+    "model.pooling = 'mean' with Before; allowed: none",
+  ),
+  "no pooling": (
+    MODEL,
+    NoisyPatterns(),
+    "model.pooling = 'none' .* allowed: mean, first or last",
+  ),
+  "heads": (
+    model(mixer=Attention(heads=3)),
+    TASK,
+    "heads = 3 does not divide width 8; allowed: a divisor",
+  ),
+  "rotary": (
+    model(mixer=Attention(heads=8, position=Rotary())),
+    TASK,
+    "key width = 1 cannot be rotated; allowed: even",
+  ),
+  "positions": (
+    model(position=LearnedPosition(length=7)),
+    TASK,
+    r"model.position.length = 7 with positions up to 7; allowed: 8 or more",
+  ),
+  "one-hot": (
+    model(width=4, embedding="one_hot"),
+    TASK,
+    "vocabulary 8 does not fit width 4",
+  ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_does_not_fit_is_refused(name):
+  made, task, message = CASES[name]
+  with pytest.raises(ValueError, match=message):
+    plan(task, made, TRAINING)
+
+
+def test_a_test_task_has_to_fit_the_trained_model():
+  ready = plan(TASK, model(position=LearnedPosition(length=8)), TRAINING)
+  check_tests(ready, {"test": TASK})
+  longer = dataclasses.replace(TASK, length=10)
+  with pytest.raises(ValueError, match="positions up to 9; allowed: 10"):
+    check_tests(ready, {"test": TASK, "longer": longer})
+  other = ContextLabelling(classes=4, length=8, distances=(1,))
+  with pytest.raises(ValueError, match="model.classes = 8 .* allowed: 0 or 4"):
+    check_tests(ready, {"other": other})
+
+
+@dataclasses.dataclass(frozen=True)
+class Unlearnt(type(TASK)):
+  """Has no examples to be trained on."""
+
+  def split(self, name):
+    if name != "test":
+      raise ValueError(f"part = 'test' has no split {name!r}; allowed: test")
+    return self
+
+
+def test_a_task_without_a_training_split_can_be_tested_on_only():
+  task = Unlearnt()
+  check_tests(plan(TASK, MODEL, TRAINING), {"other": task})
+  with pytest.raises(ValueError, match="no split 'train'"):
+    plan(task, MODEL, TRAINING)
