@@ -17,6 +17,11 @@ def prepare(experiment: Experiment) -> dict[str, Plan]:
   Raises:
     ValueError: with the name of the variant.
   """
+  if not experiment.name.replace("_", "").replace("-", "").isalnum():
+    raise ValueError(
+      f"name = {experiment.name!r}; allowed: letters, digits, '_' and '-', as "
+      "a folder is called by it"
+    )
   if from_json(to_json(experiment)).identity != experiment.identity:
     raise ValueError(
       f"experiment {experiment.name!r} is not the same when read back; "

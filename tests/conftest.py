@@ -30,6 +30,8 @@ if importlib.util.find_spec("beartype"):
 
 import jax  # noqa: E402  (after the variables that it reads on import)
 
+from tests.laws_matrix import pytest_terminal_summary  # noqa: E402, F401
+
 # Enough devices to see a member or a batch end up on the wrong one.
 jax.config.update("jax_num_cpu_devices", 4)
 # Broadcasting is written out, so that a missing axis cannot hide in it.

@@ -85,6 +85,12 @@ def test_the_whole_is_prepared_without_training():
   assert plans["first"].model.vocabulary == 8
 
 
+@pytest.mark.parametrize("name", ["", "../up", "a b"])
+def test_a_name_that_is_no_folder_is_refused(name):
+  with pytest.raises(ValueError, match=f"name = '{name}'; allowed: letters"):
+    prepare(changed(name=name))
+
+
 @pytest.mark.parametrize(
   ("field", "value", "message"),
   [
