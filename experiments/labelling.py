@@ -85,15 +85,16 @@ def _limited(lengths: tuple[int, ...], examples: int) -> list[Change]:
   """Whole-sequence windows and attention on a limited training set."""
   changes = []
   for length in lengths:
-    whole = WindowConnected(before=length - 1, after=length - 1)
-    mixers = {"whole_window": whole, "limited_attention": ATTENTION}
-    for name, mixer in mixers.items():
-      fields = (
-        ("task.length", length),
-        ("model.mixer", mixer),
-        ("training.examples", examples),
-      )
-      changes.append(Change(f"{name}_{length}", fields))
+    # One layer of the window sees everything; a hidden layer no wider than
+    # the model keeps its parameters as few as they can be.
+    whole = WindowConnected(before=length - 1, after=length - 1, expansion=1)
+    mixers = {
+      "whole_window": (("model.mixer", whole), ("model.layers", 1)),
+      "limited_attention": (("model.mixer", ATTENTION),),
+    }
+    for name, fields in mixers.items():
+      limits = (("task.length", length), ("training.examples", examples))
+      changes.append(Change(f"{name}_{length}", (*limits, *fields)))
   return changes
 
 
@@ -126,8 +127,8 @@ _BASES = {
       evaluate_every=100,
     ),
     (1, 4),
-    (24, 32, 48),
-    256,
+    (18, 36),
+    1024,
   ),
   "accelerator": (
     ContextLabelling(classes=4, length=256, distances=(1, 2, 4, 8, 16, 32, 64)),
