@@ -11,10 +11,9 @@ filters do not depend on the input, stay behind; a window of attention
 recalls no further than it reaches. Refuted for a mixer that comes within the
 smallest effect of attention.
 
-Command. `python -m experiments run recall` with 3 seeds, and with
-`--seeds 5` for verdicts and for the reference results.
+Command. `python -m experiments run recall`
 
-Minutes. MINUTES on 2 cores with 3 seeds.
+Minutes. MINUTES on 2 cores with 5 seeds.
 
 Source. Arora et al. 2023 (Zoology), Arora et al. 2024 (Based).
 """
@@ -102,7 +101,7 @@ _BASES = {
       steps=2000,
       batch=64,
       learning_rates=(2e-3, 5e-3),
-      seeds=3,
+      seeds=5,
       evaluate_every=100,
     ),
   ),

@@ -15,8 +15,14 @@ def prepare(experiment: Experiment) -> dict[str, Plan]:
   """Checks the whole experiment, variant by variant, without training.
 
   Raises:
-    ValueError: with the name of the variant.
+    ValueError: with the name of the variant. Or several processes share the
+      run: each would write its files.
   """
+  if jax.process_count() > 1:
+    raise ValueError(
+      f"processes = {jax.process_count()}; allowed: 1, with any number of "
+      "devices"
+    )
   if not experiment.name.replace("_", "").replace("-", "").isalnum():
     raise ValueError(
       f"name = {experiment.name!r}; allowed: letters, digits, '_' and '-', as "

@@ -1,0 +1,48 @@
+"""The pages: every one fits at every scale, and runs at the smallest."""
+
+import importlib
+
+import pytest
+
+from research.command import pages
+from research.experiment import Measure
+from research.preparation import prepare
+from research.report.write import write_report
+from research.run import run
+
+PAGES = pages.names()
+SCALES = ("smoke", "laptop", "accelerator")
+
+
+def page(name, scale):
+  return importlib.import_module(f"experiments.{name}").experiment(scale)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits(name, scale):
+  experiment = page(name, scale)
+  assert (experiment.name, experiment.scale) == (name, scale)
+  assert prepare(experiment).keys() == set(experiment.names())
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_runs(name, tmp_path):
+  experiment = page(name, "smoke")
+  comparison = run(experiment, out=tmp_path / "run")
+  claims = {claim.name for claim in experiment.claims}
+  assert {row.claim for row in comparison.summary.verdicts} == claims
+  for claim in experiment.claims:
+    for side in (claim.left, claim.right):
+      if isinstance(side, Measure):
+        row = (side.variant, side.task, side.slice, side.metric)
+        assert comparison.summary.find(*row) is not None, row
+  text = write_report(comparison.folder).read_text()
+  for name in experiment.names():
+    assert name in text
+
+
+def test_several_processes_are_refused(monkeypatch):
+  monkeypatch.setattr("jax.process_count", lambda: 2)
+  with pytest.raises(ValueError, match="processes = 2; allowed: 1"):
+    prepare(page("recall", "smoke"))
