@@ -4,6 +4,8 @@
 PYTHON ?= python3
 EXTRAS ?= dev
 ARGS ?=
+# Compiling is most of the suite, and one process compiles on one core.
+JOBS ?= 2
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -28,7 +30,7 @@ compare: .venv
 	$(BIN)/python -m experiments run recall --scale laptop $(ARGS)
 
 test: .venv
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 check: .venv
 	$(BIN)/ruff format --check .

@@ -50,6 +50,15 @@ def command(tmp_path):
     ("run tiny.json --variants.rotary.model.mixer.heads 3",
      "variant 'rotary': heads = 3 does not divide width 8; allowed: a "
      "divisor of the width"),
+    ("run tiny.json --model.width 6 --variants.rotary.model.mixer.heads 2",
+     "variant 'rotary': key width = 3 cannot be rotated; allowed: even"),
+    ("run tiny.json --mixer research.connected.window:WindowConnected"
+     "(before=99,after=0)",
+     "variant 'window_connected': before = 99; allowed: less than the "
+     "sequence length"),
+    ("run tiny.json --training.batch 7 --training.seeds 1 "
+     "--training.learning-rates 0.1",
+     "variant 'attention': training.batch = 7 does not divide among"),
     ("run tiny.json --out tiny.json/below", "out = 'tiny.json/below'"),
     ("run nowhere.json", "nowhere.json cannot be read: No such file"),
   ],
