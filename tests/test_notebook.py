@@ -18,4 +18,4 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
   )
   client.execute()
   shown = notebook.cells[7].outputs[-1]["data"]
-  assert "linear_attention" in shown["text/html"]
+  assert "gru" in shown["text/html"]

@@ -196,10 +196,9 @@ def test_without_matplotlib_the_table_works_and_the_report_names_the_extra(
   program = f"""
 import pathlib, sys
 sys.modules["matplotlib"] = None
-from research import report
+from research.report import write as report
 from research.results import read_summary
 from tests import fabricated
-from tests.reported import NAMES, Page, plain, strange
 folder = pathlib.Path({str(folder)!r})
 print(report.table(read_summary(folder), fabricated.experiment())[:7])
 try:

@@ -52,6 +52,9 @@ class Shifted(Mixer):
     deterministic: bool = True,
   ) -> Float[Array, "b a d"]:
     streams = enter(self, x, places, source)
+    # Random taps, each channel with its own: attention then recalls (8 pairs,
+    # 32 tokens) after 100 to 150 steps, and 150 to 250 if it starts at the
+    # identity with little noise.
     filters = self.param(
       "filter", nn.initializers.lecun_normal(), (self.width, x.shape[-1])
     )

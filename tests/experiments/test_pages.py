@@ -29,6 +29,9 @@ def test_a_page_fits(name, scale):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_runs(name, tmp_path):
   experiment = page(name, "smoke")
+  # Compiling takes the time; that every variant can be built is tested above.
+  names = experiment.names()
+  experiment = experiment.only((*names[:2], *names[-3:]))
   comparison = run(experiment, out=tmp_path / "run")
   claims = {claim.name for claim in experiment.claims}
   assert {row.claim for row in comparison.summary.verdicts} == claims
