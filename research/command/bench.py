@@ -8,9 +8,9 @@ import sys
 
 from research.command.arguments import Parser
 
-_OURS = "lab-1"
+_OURS = ("lab-1", "lab-2")
 _NAMES = {
-  _OURS: "mixerlab",
+  "lab-1": "mixerlab, one member",
   "lab-2": "mixerlab, two members",
   "torch-none-eager": "PyTorch, logits everywhere",
   "torch-logits-eager": "PyTorch, scored logits",
@@ -31,7 +31,8 @@ def parser() -> Parser:
     "the last block at scored positions only as well. Every contender has a "
     "process of its own and the same allocator settings; they run in turn, "
     "and what is printed are medians over rounds, of rates and of ratios "
-    "within a round.",
+    "within a round. A comparison always has several members, which share "
+    "the cores: two of them are timed beside one, in steps of both.",
     "example:\n\n  mixerlab bench --rounds 7",
   )
   result.add_argument(
@@ -59,7 +60,7 @@ def main(arguments: list[str]) -> int:
   for name in ("rounds", "seconds"):
     if getattr(given, name) <= 0:
       raise ValueError(f"{name} = {getattr(given, name)}; allowed: above 0")
-  names = list(_NAMES) if _has_torch() else [_OURS, "lab-2"]
+  names = list(_NAMES if _has_torch() else _OURS)
   sizes = [given.vocabulary] if given.vocabulary else ["256", "8192"]
   found = {}
   for size in sizes:
@@ -83,35 +84,41 @@ def _table(size: str, rounds: dict[tuple[str, str], list[float]]) -> str:
   from research.bench.lab import flops_per_step
   from research.bench.size import SIZES
 
-  ours, product = rounds[_OURS, size], rounds[_PRODUCT]
   width = max(map(len, _NAMES.values()))
   lines = [
     f"Vocabulary {size}",
-    f"  {'':{width}}  steps/s  tokens/s  mixerlab is faster by (min … max)",
+    f"  {'':{width}}  steps/s  tokens/s   one member  two members",
   ]
   tokens = SIZES[size].batch * SIZES[size].length
   for name, label in _NAMES.items():
     if (name, size) not in rounds:
       continue
-    values = rounds[name, size]
-    middle = statistics.median(values)
-    ratios = [own / other for own, other in zip(ours, values, strict=True)]
-    said = f"{statistics.median(ratios):.2f}×"
-    said += f"  ({min(ratios):.2f} … {max(ratios):.2f})"
-    said = "" if name == _OURS else said
-    line = f"  {label:{width}}  {middle:7.1f}  {middle * tokens:8,.0f}  {said}"
-    lines.append(line.rstrip())
+    middle = statistics.median(rounds[name, size])
+    line = f"  {label:{width}}  {middle:7.1f}  {middle * tokens:8,.0f}"
+    if name not in _OURS:
+      line += "".join(
+        f"{_faster(rounds[own, size], rounds[name, size]):>13}" for own in _OURS
+      )
+    lines.append(line)
   peak = 2 * 2048**3
   work = flops_per_step(SIZES[size])
   share = statistics.median(
-    own * work / (rate * peak) for own, rate in zip(ours, product, strict=True)
+    own * work / (rate * peak)
+    for own, rate in zip(rounds["lab-2", size], rounds[_PRODUCT], strict=True)
   )
-  best = statistics.median(product) * peak / 1e9
+  best = statistics.median(rounds[_PRODUCT]) * peak / 1e9
   lines.append(
-    f"  {work / 1e9:.2f} GFLOP a step in matrix products: {share:.0%} of "
-    f"this machine's own rate ({best:.0f} GFLOP/s)"
+    f"  {work / 1e9:.2f} GFLOP a step in matrix products: two members reach "
+    f"{share:.0%} of this machine's own rate ({best:.0f} GFLOP/s)"
   )
+  lines.append("  The last two columns: our speed over that of the row.")
   return "\n".join(lines) + "\n"
+
+
+def _faster(own: list[float], other: list[float]) -> str:
+  """The median of the ratios within a round."""
+  ratios = [a / b for a, b in zip(own, other, strict=True)]
+  return f"{statistics.median(ratios):.2f}×"
 
 
 def _has_torch() -> bool:
