@@ -8,6 +8,9 @@ import importlib.util
 import os
 import pathlib
 
+import jaxtyping
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # The suite waits for the compiler, not for the programs: XLA's cheapest level
@@ -24,8 +27,6 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # Shapes and types of all signatures are checked while tracing. A machine
 # without beartype still runs the tests, unchecked.
 if importlib.util.find_spec("beartype"):
-  import jaxtyping
-
   jaxtyping.install_import_hook("research", "beartype.beartype")
 
 import jax  # noqa: E402  (after the variables that it reads on import)
@@ -40,3 +41,11 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_legacy_prng_key", "error")
 # Float32 means float32: accelerators would multiply with fewer bits.
 jax.config.update("jax_default_matmul_precision", "highest")
+
+
+@pytest.fixture
+def unchecked():
+  """As in a run, where no hook checks the types of a call."""
+  jaxtyping.config.update("jaxtyping_disable", True)
+  yield
+  jaxtyping.config.update("jaxtyping_disable", False)

@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -32,14 +31,6 @@ def test_without_expansion_it_is_one_linear_map():
   y = mixer.apply(variables, X, whole(X))
   kernel = np.asarray(variables["params"]["out"]["kernel"], np.float64)
   assert_close(y, np.asarray(X, np.float64) @ kernel, level="module")
-
-
-@pytest.fixture
-def unchecked():
-  """As in a run, where no hook checks the types of a constructor."""
-  jaxtyping.config.update("jaxtyping_disable", True)
-  yield
-  jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.usefixtures("unchecked")

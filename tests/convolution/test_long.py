@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -87,14 +86,6 @@ def test_a_full_store_does_not_pass_unseen():
     else:
       assert np.isnan(y[0, 0]).all()
     assert np.isfinite(y[1, 0]).all()
-
-
-@pytest.fixture
-def unchecked():
-  """As in a run, where no hook checks the types of a constructor."""
-  jaxtyping.config.update("jaxtyping_disable", True)
-  yield
-  jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -56,14 +55,6 @@ def test_a_single_tap_is_causal_either_way():
     y, _ = mixer.apply(variables, X, whole(X), mutable=["cache"])
     wanted = by_hand(variables["params"], True, 0)
     assert_close(y, wanted, level="module")
-
-
-@pytest.fixture
-def unchecked():
-  """As in a run, where no hook checks the types of a constructor."""
-  jaxtyping.config.update("jaxtyping_disable", True)
-  yield
-  jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -199,14 +198,6 @@ def test_neighbours(before, after):
       if 0 <= s < T and PACKED[b, s] == PACKED[b, t] > 0:
         wanted[b, t, slot] = X[b, s]
   np.testing.assert_array_equal(seen, wanted.reshape(B, T, -1))
-
-
-@pytest.fixture
-def unchecked():
-  """As in a run, where no hook checks the types of arguments."""
-  jaxtyping.config.update("jaxtyping_disable", True)
-  yield
-  jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import pytest
 
 from research.attention.layer import Attention
@@ -32,14 +31,6 @@ def built(
   return jax.eval_shape(
     lambda: model.init(jax.random.key(0), inputs, places, at=at)
   )
-
-
-@pytest.fixture
-def unchecked():
-  """As in a run, where no hook checks the types of a constructor."""
-  jaxtyping.config.update("jaxtyping_disable", True)
-  yield
-  jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -50,14 +49,6 @@ def test_it_joins_both_directions(join):
 def test_it_carries_both_states():
   layer = Bidirectional(FORWARD, BACKWARD)
   assert layer.state_size(4, 10) == 4 + 2 * 4
-
-
-@pytest.fixture
-def unchecked():
-  """As in a run, where no hook checks the types of a constructor."""
-  jaxtyping.config.update("jaxtyping_disable", True)
-  yield
-  jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.usefixtures("unchecked")
