@@ -29,9 +29,11 @@ class Comparison:
     """The model of a variant and its trained parameters.
 
     Raises:
-      ValueError: no such variant or seed, or its file is damaged.
+      ValueError: no such variant or seed, its file is damaged, or nothing
+        was trained.
     """
     chosen = self.experiment.variant(variant)
+    check_trained(self.experiment)
     seeds = chosen.training.seeds
     if not 0 <= seed < seeds:
       raise ValueError(f"seed = {seed}; allowed: 0 to {seeds - 1}")
@@ -50,6 +52,19 @@ class Comparison:
     from research.report.write import table
 
     return table(self.summary, self.experiment, "html")
+
+
+def check_trained(experiment: Experiment) -> None:
+  """Refuses an experiment that has no trained models.
+
+  Raises:
+    ValueError: its mixers were timed alone.
+  """
+  if experiment.lengths:
+    raise ValueError(
+      f"experiment = {experiment.name!r} has no trained models, as its mixers "
+      "were timed alone; allowed: an experiment without lengths"
+    )
 
 
 def load(run_dir: str | pathlib.Path) -> Comparison:

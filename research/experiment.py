@@ -33,6 +33,18 @@ COSTS = ("parameters", "state_size", "flops_per_example", "temporary_bytes")
 TIMED = "step_milliseconds"
 """The metric of an experiment that is `timed`: one number a round."""
 
+MILLISECONDS, BYTES = "milliseconds", "temporary_bytes"
+"""What is measured at each of the `lengths` of an experiment."""
+
+TIME_EXPONENT, BYTES_EXPONENT = "time_exponent", "memory_exponent"
+"""The powers of the length with which these two grow."""
+
+TIMES = (TIMED, MILLISECONDS, TIME_EXPONENT)
+"""The metrics that a clock made: one number a round."""
+
+COUNTS = (*COSTS, BYTES_EXPONENT)
+"""The metrics that are counted: one number, without chance."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
@@ -40,7 +52,9 @@ class Measure:
 
   Attributes:
     metric: "accuracy" or another score of the task, "loss", "solved";
-      one of `COSTS`; or `TIMED`.
+      one of `COSTS`; or `TIMED`. Of an experiment with `lengths`:
+      "milliseconds" or "temporary_bytes" of a slice such as "length=256", or
+      "time_exponent" or "memory_exponent" of them all.
   """
 
   variant: str
@@ -70,9 +84,9 @@ class Claim:
     """What its numbers come in: seeds, rounds of times, or exact counts."""
     sides = (self.left, self.right)
     metrics = {side.metric for side in sides if isinstance(side, Measure)}
-    if TIMED in metrics:
+    if metrics & {*TIMES}:
       return "round"
-    return "count" if metrics <= {*COSTS} else "seed"
+    return "count" if metrics <= {*COUNTS} else "seed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +114,10 @@ class Experiment:
     difficulty: the slice that figures are drawn over, as "pairs".
     timed: whether training steps of all variants are timed in turn at the
       end.
+    lengths: the lengths at which the mixers are timed alone, forward and
+      backward, instead of being trained; () trains. The task is then
+      `Task()`, and of model and training only the mixer, the width, the
+      precision and the batch matter.
     scale: "smoke", "laptop" or "accelerator".
   """
 
@@ -115,6 +133,7 @@ class Experiment:
   bounds: tuple[Bound, ...] = ()
   difficulty: str = ""
   timed: bool = False
+  lengths: tuple[int, ...] = ()
   scale: str = "laptop"
 
   def __post_init__(self) -> None:

@@ -6,13 +6,13 @@ are made by the task, and no mixer or encoding knows of them.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Shaped
 
-from research.shapes import Asked
+from research.shapes import Asked, KeyPositions, Positions
 
 
 @jax.tree_util.register_dataclass
@@ -37,6 +37,20 @@ class Places:
   def valid(self) -> Bool[Array, "b t"]:
     """True where there is a token, False on padding."""
     return self.segments > 0
+
+
+class Pairs(NamedTuple):
+  """Queries and keys that meet: where they stand, and who sees whom.
+
+  Attributes:
+    positions_q: of the queries, Int[b t] or Int[b t p].
+    positions_k: of the keys, Int[b s] or Int[b s p].
+    allowed: True where a query may look at a key, for all heads or for each.
+  """
+
+  positions_q: Positions
+  positions_k: KeyPositions
+  allowed: Bool[Array, "#b #h t s"]
 
 
 def whole(x: Shaped[Array, "b t ..."], start: int | Array = 0) -> Places:

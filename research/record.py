@@ -1,21 +1,29 @@
 """Records as plain data: JSON, identity, and strict overrides by path.
 
 A record is a frozen dataclass or an unbound Linen module. Its fields are
-int, float, bool, str, Literal, tuple or record; nothing else.
+int, float, bool, str, Literal, tuple, record, or a function that stands in a
+module under its own name; nothing else.
 """
 
 import dataclasses
 import difflib
 import hashlib
-import importlib
+import inspect
 import json
 import math
 import pathlib
 import sys
-import types
 import typing
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+from research.field_types import fits, floats, shown_type
+from research.import_paths import (
+  find,
+  find_function,
+  function_path,
+  import_path,
+)
 
 _PLAIN = (bool, int, float, str)
 _LINEN = ("parent", "name")
@@ -35,15 +43,17 @@ def names(record: Any) -> list[str]:
 def to_json(value: Any, where: str = "record") -> Any:
   """A record as JSON data: {"class": import path, field: value, …}.
 
+  A function is {"function": import path}.
+
   Raises:
-    ValueError: a field that is no plain value, tuple or record, or a number
-      that is not finite, which JSON cannot write.
+    ValueError: a field that is none of what a record has, or a number that is
+      not finite, which JSON cannot write.
   """
   if is_record(value):
     data = {"class": import_path(type(value))}
     hints = typing.get_type_hints(type(value))
     for name in names(value):
-      item = _floats(getattr(value, name), hints.get(name, Any))
+      item = floats(getattr(value, name), hints.get(name, Any))
       data[name] = to_json(item, f"{where}.{name}")
     return data
   if isinstance(value, tuple):
@@ -52,8 +62,11 @@ def to_json(value: Any, where: str = "record") -> Any:
     raise ValueError(f"{where} = {value!r}; allowed: finite numbers")
   if isinstance(value, _PLAIN):
     return value
+  if inspect.isfunction(value):
+    return {"function": function_path(value, where)}
   raise ValueError(
-    f"{where} = {value!r}; allowed: int, float, bool, str, tuple or record"
+    f"{where} = {value!r}; allowed: int, float, bool, str, tuple, record, or "
+    "a function of a module"
   )
 
 
@@ -61,8 +74,8 @@ def from_json(data: Any, where: str = "record") -> Any:
   """The record written by `to_json`.
 
   Raises:
-    ValueError: an unknown class or field, a field left out that has no
-      default, or a value of the wrong type.
+    ValueError: an unknown class, function or field, a field left out that
+      has no default, or a value of the wrong type.
   """
   if isinstance(data, list):
     return tuple(
@@ -70,6 +83,8 @@ def from_json(data: Any, where: str = "record") -> Any:
     )
   if not isinstance(data, dict):
     return data
+  if data.keys() == {"function"}:
+    return find_function(data["function"], where)
   kind = _kind(data, where)
   values = {}
   for name, value in data.items():
@@ -93,13 +108,18 @@ def identity(value: Any) -> str:
 
 
 def code(value: Any) -> str:
-  """Twelve digits that stand for the files of all classes in a record.
+  """Twelve digits for the files of all classes and functions in a record.
 
   Those that they derive from are looked at, what else they import is not. A
   class that was typed into a notebook has no file.
   """
-  kinds = {kind for _, one in walk(value) for kind in type(one).__mro__}
-  modules = {sys.modules.get(kind.__module__) for kind in kinds}
+  parts: set[Any] = set()
+  for _, one in _inside(value, ""):
+    if is_record(one):
+      parts.update(type(one).__mro__)
+    elif inspect.isfunction(one):
+      parts.add(one)
+  modules = {sys.modules.get(part.__module__) for part in parts}
   files = {getattr(module, "__file__", None) for module in modules}
   whole = hashlib.sha256()
   for file in sorted(filter(None, files)):
@@ -118,13 +138,7 @@ def override(record: Any, path: str, value: Any) -> Any:
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
   """All records inside a record, itself first, with their paths."""
-  if isinstance(value, tuple):
-    for i, item in enumerate(value):
-      yield from walk(item, f"{path}.{i}".lstrip("."))
-  if is_record(value):
-    yield path, value
-    for name in names(value):
-      yield from walk(getattr(value, name), f"{path}.{name}".lstrip("."))
+  return (found for found in _inside(value, path) if is_record(found[1]))
 
 
 def check_number(
@@ -149,29 +163,6 @@ def check_number(
   raise ValueError(f"{name} = {value}; allowed: {allowed} {why}".rstrip())
 
 
-def import_path(kind: type) -> str:
-  """`package.module:Class`."""
-  return f"{kind.__module__}:{kind.__qualname__}"
-
-
-def find(path: str, where: str = "class") -> Any:
-  """What stands at the import path `package.module:Name`.
-
-  Raises:
-    ValueError: no such module or name.
-  """
-  module, _, name = path.partition(":")
-  try:
-    if not (module and name):
-      raise ImportError("it lacks a module or a name")
-    return getattr(importlib.import_module(module), name)
-  except (ImportError, AttributeError, TypeError) as error:
-    raise ValueError(
-      f"{where} = {path!r} cannot be imported ({error}); allowed: "
-      "package.module:Name"
-    ) from error
-
-
 def suggest(name: str, allowed: Iterable[str]) -> str:
   """The names that may have been meant, or all of them."""
   allowed = list(allowed)
@@ -179,6 +170,17 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
   if close:
     return f"did you mean {', '.join(close)}?"
   return f"allowed: {', '.join(sorted(allowed))}"
+
+
+def _inside(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+  """All values inside a value, itself first, with their paths."""
+  yield path, value
+  if isinstance(value, tuple):
+    for i, item in enumerate(value):
+      yield from _inside(item, f"{path}.{i}".lstrip("."))
+  if is_record(value):
+    for name in names(value):
+      yield from _inside(getattr(value, name), f"{path}.{name}".lstrip("."))
 
 
 def _override(record: Any, path: list[str], value: Any, whole: str) -> Any:
@@ -233,52 +235,12 @@ def _known(kind: type, name: str, where: str) -> None:
 def _typed(kind: type, name: str, value: Any, where: str) -> Any:
   """`value` for a field, if it is of the field's type."""
   hint = typing.get_type_hints(kind).get(name, Any)
-  value = _floats(value, hint)
+  value = floats(value, hint)
   if not fits(value, hint):
+    shown = import_path(value) if inspect.isfunction(value) else repr(value)
     raise ValueError(
-      f"{where} = {value!r} has the wrong type; allowed: {_shown(hint)}"
+      f"{where} = {shown} has the wrong type; allowed: {shown_type(hint)}"
     )
-  return value
-
-
-def fits(value: Any, hint: Any) -> bool:
-  """Whether a value is of a field's type; an int is a float, too."""
-  origin, inner = typing.get_origin(hint), typing.get_args(hint)
-  if hint is Any:
-    return True
-  if origin is typing.Literal:
-    return value in inner
-  if origin in (typing.Union, types.UnionType):
-    return any(fits(value, option) for option in inner)
-  if origin is tuple:
-    if not isinstance(value, tuple):
-      return False
-    if len(inner) == 2 and inner[1] is Ellipsis:
-      return all(fits(item, inner[0]) for item in value)
-    return len(value) == len(inner) and all(map(fits, value, inner))
-  if hint is float:
-    return type(value) in (int, float)
-  if hint in (int, bool, str):
-    return type(value) is hint
-  return not isinstance(hint, type) or isinstance(value, hint)
-
-
-def _shown(hint: Any) -> str:
-  """A type as a reader knows it."""
-  if typing.get_origin(hint) is typing.Literal:
-    return ", ".join(map(repr, typing.get_args(hint)))
-  return hint.__name__ if type(hint) is type else str(hint)
-
-
-def _floats(value: Any, hint: Any) -> Any:
-  """Ints made floats where a field has floats: 1 and 1.0 are one record."""
-  if hint is float and type(value) is int:
-    return float(value)
-  if typing.get_origin(hint) is tuple and isinstance(value, tuple):
-    inner = typing.get_args(hint)
-    kinds = inner[:1] * len(value) if inner[-1:] == (...,) else inner
-    if len(kinds) == len(value):
-      return tuple(map(_floats, value, kinds))
   return value
 
 

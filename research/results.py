@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from research.record import fits
+from research.field_types import fits
 
 VERSION = 1
 

@@ -19,10 +19,11 @@ import numpy as np
 from research.comparison import Comparison, load
 from research.experiment import TIMED, Experiment, Variant
 from research.folder import RunFolder, open_folder
+from research.lengths import measure, rows
 from research.outcome import outcome
 from research.preparation import prepare
-from research.results import write_summary
-from research.summary import summarise
+from research.results import Row, write_summary
+from research.summary import judge, summarise
 from research.tasks.base import Task
 from research.timing import step_milliseconds
 from research.training.checkpoint import Checkpoints
@@ -78,7 +79,7 @@ def run(
   """Trains and tests every variant, and writes the results.
 
   A run that was stopped or killed is continued, and ends as if nothing had
-  happened.
+  happened; one that measures `lengths` begins again.
 
   Args:
     experiment: what to run.
@@ -100,11 +101,15 @@ def run(
   try:
     with _signals() as received:
       job = _Job(experiment, folder, told, save_seconds, received)
-      outcomes = {name: job.variant(name, plans[name]) for name in plans}
-      if experiment.timed:
-        job.time(plans, outcomes)
+      if experiment.lengths:
+        summary = judge(experiment, job.measure(plans))
+      else:
+        outcomes = {name: job.variant(name, plans[name]) for name in plans}
+        if experiment.timed:
+          job.time(plans, outcomes)
+        summary = summarise(experiment, outcomes)
     folder.add_seconds(time.perf_counter() - told.begin)
-    write_summary(folder.path, summarise(experiment, outcomes))
+    write_summary(folder.path, summary)
     shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
     return load(folder.path)
   except Stopped:
@@ -137,7 +142,7 @@ class _Told:
       Progress(
         event=event,
         variant=variant,
-        index=self._names.index(variant),
+        index=self._names.index(variant) if variant else 0,
         variants=len(self._names),
         seconds=time.perf_counter() - self.begin,
         **more,
@@ -172,6 +177,17 @@ class _Job:
       score=_best(result["validation"], len(result["learning_rates"])),
     )
     return result
+
+  def measure(self, plans: Mapping[str, Plan]) -> list[Row]:
+    """The rows of an experiment that trains nothing."""
+
+    def note(name: str, text: str) -> None:
+      self.told("note", name, message=text)
+      if self.received:
+        raise Stopped
+
+    found = measure(plans, self.experiment.lengths, note)
+    return [row for name, one in found.items() for row in rows(name, one)]
 
   def time(
     self, plans: Mapping[str, Plan], outcomes: dict[str, dict[str, Any]]

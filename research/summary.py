@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,25 @@ def summarise(
     for name, one in outcomes.items()
     for score in one["scores"]
   }
+  return judge(experiment, rows, examples)
+
+
+def judge(
+  experiment: Experiment,
+  rows: Sequence[Row],
+  examples: Mapping[tuple[str, str, str], float] | None = None,
+) -> Summary:
+  """The rows, and the verdicts on all claims.
+
+  Args:
+    experiment: whose claims these are.
+    rows: of all variants.
+    examples: how many test examples each seed has behind a share, by
+      variant, task and slice.
+  """
   summary = Summary(tuple(rows), ())
   verdicts = tuple(
-    _verdict(experiment, claim, summary, examples)
+    _verdict(experiment, claim, summary, examples or {})
     for claim in experiment.claims
   )
   return Summary(summary.rows, verdicts)
@@ -162,11 +178,11 @@ def _measured(
   examples: Mapping[tuple[str, str, str], float],
 ) -> tuple[np.ndarray, float | None]:
   """One number per seed, and the trials behind each if it is a share."""
-  if side.metric in COSTS:
+  row = summary.find(side.variant, side.task, side.slice, side.metric)
+  if row is None and side.metric in COSTS:
     any_row = next(row for row in summary.rows if row.variant == side.variant)
     cost = float(getattr(any_row, side.metric))
     return np.full(len(any_row.values), cost), None
-  row = summary.find(side.variant, side.task, side.slice, side.metric)
   if row is None:
     return np.array([math.nan]), None
   key = (side.variant, side.task, side.slice)

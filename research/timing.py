@@ -10,7 +10,8 @@ another.
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
 
 import jax
 
@@ -22,6 +23,9 @@ from research.training.programs import compile_programs
 ROUNDS = 7
 STEPS = 20
 """Of a turn, with an evaluation of one batch at its end."""
+
+Key = TypeVar("Key", bound=Hashable)
+"""Whatever tells those that take turns apart."""
 
 
 def step_milliseconds(
@@ -41,8 +45,22 @@ def step_milliseconds(
     told(name)
     turns[name] = _turn(plan)
     turns[name]()  # the first turn warms up
-  found: dict[str, list[float]] = {name: [] for name in turns}
-  for _ in range(ROUNDS):
+  return in_turn(turns)
+
+
+def in_turn(
+  turns: Mapping[Key, Callable[[], float]],
+  told: Callable[[int], None] = lambda number: None,
+) -> dict[Key, list[float]]:
+  """What each function returned in `ROUNDS` rounds in which all take turns.
+
+  Args:
+    turns: functions that were warmed up.
+    told: told the number of each round, from 0, before it begins.
+  """
+  found: dict[Key, list[float]] = {name: [] for name in turns}
+  for number in range(ROUNDS):
+    told(number)
     for name, turn in turns.items():
       found[name].append(turn())
   return found

@@ -18,7 +18,7 @@ from research.mixer import Mixer, dense, enter, leave
 from research.models.block import Block
 from research.models.feed_forward import FeedForward
 from research.models.sequence import SequenceModel
-from research.places import Places, whole
+from research.places import Pairs, Places, whole
 from research.positions.base import ScorePosition
 from tests.tolerance import assert_close
 
@@ -210,11 +210,10 @@ class Taxicab(ScorePosition):
   heads: int = 2
 
   @nn.compact
-  def bias(
-    self, q: Any, k: Any, positions_q: Any, positions_k: Any, allowed: Any
-  ) -> Any:
+  def bias(self, q: Any, k: Any, pairs: Pairs) -> Any:
     slope = self.param("slope", nn.initializers.ones, (self.heads,))
-    apart = positions_q[:, :, None, :] - positions_k[:, None, :, :]
+    at_q, at_k = pairs.positions_q, pairs.positions_k
+    apart = at_q[:, :, None, :] - at_k[:, None, :, :]
     distance = jnp.sum(jnp.abs(apart), axis=-1).astype(jnp.float32)
     return -slope[None, :, None, None] * distance[:, None, :, :]
 

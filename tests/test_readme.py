@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from experiments.modifications import experiment as modifications
 from experiments.recall import experiment
 from research.command.additions import add_mixer
 from research.places import whole
@@ -98,6 +99,31 @@ def test_own_parts_of_attention(tmp_path, monkeypatch):
   for mixer in mixers:
     recall = add_mixer(recall, mixer)
   assert {*names} <= prepare(recall).keys()
+
+
+def test_own_attention(tmp_path, monkeypatch):
+  (tmp_path / "my_attention.py").write_text(_block("def soft_cap"))
+  told = re.findall(r'--mixer "(\w+)=\$LAYER(\([^"]*)"', README)
+  assert [name for name, _ in told] == ["mine", "decay"]
+  layer = "research.attention.layer:Attention"
+  fields = [told[0][1], told[1][1], "(mask_mod=my_attention:same_document)"]
+  monkeypatch.syspath_prepend(tmp_path)
+  asked = modifications("smoke")
+  for i, field in enumerate(fields):
+    asked = add_mixer(asked, f"own_{i}={layer}{field}")
+  own = ("own_0", "own_1", "own_2")
+  assert {*own} == prepare(asked.only(own)).keys()
+  page = pathlib.Path(modifications.__code__.co_filename).read_text()
+  for line in _block("def soft_cap").splitlines():  # the page shows the same
+    assert line.split("  #")[0].replace("= 4", "= HEADS") in page
+
+
+def test_attention_without_linen():
+  names: dict = {}
+  exec(_block("slopes[head]"), names)
+  for gradient in names["gradients"]:
+    assert jnp.isfinite(gradient).all() and gradient.any()
+  assert names["local"].shape == (1, 512, 8, 64)
 
 
 def test_attention_from_parts():

@@ -11,6 +11,7 @@ import pytest
 
 from research.attention.layer import Attention
 from research.experiment import Bound, Change, Claim, Measure
+from research.import_paths import find
 from research.masks import Causal, Full, Window
 from research.models.feed_forward import FeedForward, NoFeedForward
 from research.models.sequence import SequenceModel
@@ -20,7 +21,6 @@ from research.positions.sinusoidal import Sinusoidal
 from research.record import (
   check_number,
   code,
-  find,
   from_json,
   identity,
   names,
@@ -110,7 +110,7 @@ def test_the_identity_knows_the_class_and_not_the_spelling():
 def test_linens_own_fields_are_no_part_of_a_record():
   assert names(MODEL.mixer) == [
     "heads", "mask", "key_heads", "score", "normalizer", "position", "joint",
-    "gate", "bias",
+    "gate", "bias", "score_mod", "mask_mod", "weight_mod", "evaluation",
   ]  # fmt: skip
   assert set(to_json(Attention(name="x"))) == {"class", *names(MODEL.mixer)}
 
@@ -177,7 +177,7 @@ WRONG = {
     MODEL,
     "mixer.zzz",
     2,
-    "allowed: bias, gate, heads, joint, key_heads, mask",
+    "allowed: bias, evaluation, gate, heads, joint, key_heads, mask",
   ),
   "through a number": (MODEL, "mixer.heads.x", 2, "2, which has no fields"),
   "hidden": (MODEL, "mixer.parent", None, "has no field 'parent'"),
@@ -264,10 +264,9 @@ def test_numbers_out_of_range_are_refused():
     check_number(part, "expansion", 1, 2, "for t")
 
 
-def test_names_are_suggested_and_found():
+def test_names_are_suggested():
   assert suggest("lenght", ["length", "width"]) == "did you mean length?"
   assert suggest("zzz", ["b", "a"]) == "allowed: a, b"
-  assert find("research.masks:Window") is Window
 
 
 def test_the_code_of_a_record_is_that_of_its_files(tmp_path, monkeypatch):

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from research.attention.layer import Attention
+from research.report.account import describe, outline
 from research.report.contents import contents
 from research.report.write import figures, table, write_report
 from research.results import read_summary
@@ -145,6 +147,13 @@ def test_one_variant_is_told_as_one():
   one = fabricated.experiment().only(("gru",))
   facts = contents(one, fabricated.summary(one), (), {}, {}).facts
   assert "1 variant" in facts and "5 seeds × 2 learning rates" in facts
+
+
+def test_a_function_is_told_by_its_path():
+  layer = Attention(score_mod=fabricated.experiment)
+  path = "tests.fabricated:experiment"
+  assert describe(layer) == f"Attention(score_mod={path})"
+  assert any(line.endswith(f" {path}") for line in outline(layer))
 
 
 def test_choosing_by_test_is_named_loudly():

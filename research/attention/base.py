@@ -1,59 +1,75 @@
 """What attention reads from, and what it refuses."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
-
-from research.masks import Mask
+from research.evaluations.attention.base import Side
+from research.evaluations.attention.choice import Evaluation, check_form
+from research.heads.base import Heads
+from research.masks import Mask, check_mask
 from research.mixer import Source
-from research.places import Places, check_places, gather
+from research.normalizers.base import Normalizer
+from research.places import Places, check_places
+from research.positions.base import ScorePosition
 from research.record import is_record
-from research.shapes import Activations, Asked, SharedKeys, SharedValues
+from research.scores.base import Score
+from research.shapes import Activations, SharedKeys, SharedValues
+
+Gate = Literal["none", "head", "element"]
+_PARTS = {
+  "mask": Mask,
+  "score": Score,
+  "normalizer": Normalizer,
+  "position": ScorePosition,
+  "joint": Heads,
+}
 
 
 class Read(NamedTuple):
-  """What the queries read from.
-
-  Attributes:
-    k, v: keys [b s g k] and values [b s g v].
-    places: of the keys.
-    order: Int[#b s], the keys' indices along the sequence, for the mask.
-  """
+  """What the queries read from: keys [b s g k] and values [b s g v]."""
 
   k: SharedKeys
   v: SharedValues
-  places: Places
-  order: Int[Array, "#b s"]
+  side: Side
 
 
-def share(x: SharedKeys, times: int, maps: int) -> Float[Array, "b s h k"]:
-  """Keys or values for every head, from those that groups of heads share."""
-  if times == 1:
-    return x
-  batch, length, count, width = x.shape
-  x = x.reshape(batch, length, count // maps, 1, maps, width)
-  x = jnp.broadcast_to(x, x.shape[:3] + (times,) + x.shape[4:])
-  return x.reshape(batch, length, count * times, width)
+def check_choices(layer: Any) -> None:
+  """Refuses fields of a layer that do not fit together.
+
+  Raises:
+    ValueError: names the field, its value and what is allowed.
+  """
+  for name, kind in _PARTS.items():
+    check_part(name, getattr(layer, name), kind)
+  check_mask(layer.mask)
+  if layer.heads < 1:
+    raise ValueError(f"heads = {layer.heads}; allowed: 1 or more")
+  if layer.key_heads < 0 or layer.heads % layer.groups:
+    raise ValueError(
+      f"key_heads = {layer.key_heads} with heads = {layer.heads}; allowed: "
+      "0 (as many as heads), or a divisor of heads"
+    )
+  for name in ("score_mod", "mask_mod", "weight_mod"):
+    value = getattr(layer, name)
+    if not callable(value):
+      raise ValueError(
+        f"{name} = {value!r}; allowed: a function of one pair, or a module"
+      )
+  for name, hint in (("gate", Gate), ("evaluation", Evaluation)):
+    known, value = get_args(hint), getattr(layer, name)
+    if value not in known:
+      allowed = ", ".join(map(repr, known))
+      raise ValueError(f"{name} = {value!r}; allowed: {allowed}")
+  if layer.position.turns and not layer.score.is_product:
+    raise ValueError(
+      f"position = {type(layer.position).__name__} turns queries and keys, "
+      f"which score = {type(layer.score).__name__} does not multiply as they "
+      "are; allowed: a dot product, or a position that adds to the scores"
+    )
+  if layer.evaluation != "auto":
+    check_form(layer.evaluation, layer.parts())
 
 
-def who(
-  mask: Mask,
-  index: Int[Array, "#b a"],
-  read: Read,
-  places: Places,
-  at: Asked | None,
-) -> Bool[Array, "b a s"]:
-  """Who may look at whom: what the mask, segments and edges allow."""
-  allowed = mask.allows(index[:, :, None], read.order[:, None, :])
-  own = gather(places.segments, at)[:, :, None]
-  allowed = allowed & (own == read.places.segments[:, None, :]) & (own > 0)
-  if places.edges is not None:
-    allowed = allowed & gather(places.edges, at)
-  return allowed
-
-
-def check_edges(places: Places, read: Places, streams: bool) -> None:
+def check_edges(places: Places, keys: int, streams: bool) -> None:
   """Refuses the edges of a graph that do not fit what is read.
 
   Raises:
@@ -66,10 +82,10 @@ def check_edges(places: Places, read: Places, streams: bool) -> None:
       "places.edges was given with a cache; allowed: None, as a graph has "
       "no next token"
     )
-  if places.edges.shape[2] != read.segments.shape[1]:
+  if places.edges.shape[2] != keys:
     raise ValueError(
       f"places.edges has shape {places.edges.shape}; allowed: (b, t, s) "
-      f"with s = {read.segments.shape[1]}, a column for every key"
+      f"with s = {keys}, a column for every key"
     )
 
 

@@ -6,25 +6,31 @@ among the heads that share keys (Vaswani 2017, Shazeer 2019, Ainslie 2023).
 """
 
 import dataclasses
-from typing import Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from research.attention.base import (
+  Gate,
   Read,
+  check_choices,
   check_edges,
-  check_part,
   check_source,
-  share,
-  who,
 )
-from research.evaluations.attention import attend
+from research.evaluations.attention.attend import attend
+from research.evaluations.attention.base import Side
+from research.evaluations.attention.choice import Choice, Evaluation, choose
+from research.evaluations.attention.modifications import (
+  Modification,
+  everybody,
+  kept,
+)
+from research.evaluations.attention.rules import Parts
 from research.heads.base import Heads
 from research.heads.independent import Independent
-from research.masks import Causal, Mask, check_mask
+from research.masks import Causal, Mask
 from research.mixer import Mixer, Source, dense, leave, stream_of
 from research.normalizers.base import Normalizer
 from research.normalizers.softmax import Softmax
@@ -39,17 +45,10 @@ from research.positions.base import ScorePosition
 from research.positions.none import NoPosition
 from research.scores.base import Score
 from research.scores.scaled import ScaledDotProduct
-from research.shapes import Activations, Asked, SharedKeys
+from research.shapes import Activations, Asked, Edges, SharedKeys
 from research.stream import history, once, slots, store, streaming
 
 _UNLIMITED = 2**30
-_PARTS = {
-  "mask": Mask,
-  "score": Score,
-  "normalizer": Normalizer,
-  "position": ScorePosition,
-  "joint": Heads,
-}
 
 
 class Attention(Mixer):
@@ -68,6 +67,14 @@ class Attention(Mixer):
     gate: a sigmoid of the input multiplies what each head read ("head") or
       each number of it ("element") (Qiu 2025).
     bias: whether the four projections have biases.
+    score_mod: changes each score before it is normalised: a function
+      (score, batch, head, query, key) → score of one pair, at positions
+      query and key. −∞ forbids. A Linen module may have parameters.
+    mask_mod: forbids pairs besides those that the mask forbids:
+      (batch, head, query, key) → bool.
+    weight_mod: changes each weight after it was normalised, as `score_mod`.
+    evaluation: the form in which all this is computed. "auto" takes what is
+      fastest where it was measured.
   """
 
   heads: int = 1
@@ -77,30 +84,15 @@ class Attention(Mixer):
   normalizer: Normalizer = dataclasses.field(default_factory=Softmax)
   position: ScorePosition = dataclasses.field(default_factory=NoPosition)
   joint: Heads = dataclasses.field(default_factory=Independent)
-  gate: Literal["none", "head", "element"] = "none"
+  gate: Gate = "none"
   bias: bool = False
+  score_mod: Modification = kept
+  mask_mod: Modification = everybody
+  weight_mod: Modification = kept
+  evaluation: Evaluation = "auto"
 
   def __post_init__(self) -> None:
-    for name, kind in _PARTS.items():
-      check_part(name, getattr(self, name), kind)
-    check_mask(self.mask)
-    if self.heads < 1:
-      raise ValueError(f"heads = {self.heads}; allowed: 1 or more")
-    if self.key_heads < 0 or self.heads % self.groups:
-      raise ValueError(
-        f"key_heads = {self.key_heads} with heads = {self.heads}; allowed: "
-        "0 (as many as heads), or a divisor of heads"
-      )
-    if self.gate not in ("none", "head", "element"):
-      raise ValueError(
-        f"gate = {self.gate!r}; allowed: 'none', 'head', 'element'"
-      )
-    if self.position.turns and not self.score.is_product:
-      raise ValueError(
-        f"position = {type(self.position).__name__} turns queries and keys, "
-        f"which score = {type(self.score).__name__} does not multiply as they "
-        "are; allowed: a dot product, or a position that adds to the scores"
-      )
+    check_choices(self)
     super().__post_init__()
 
   @property
@@ -111,6 +103,14 @@ class Attention(Mixer):
   @property
   def causal(self) -> bool:
     return self.mask.causal
+
+  def parts(self) -> Parts:
+    """What is done with scores and weights, part by part."""
+    return Parts(*(getattr(self, name) for name in Parts._fields))
+
+  def choice(self, queries: int, keys: int) -> Choice:
+    """The form that evaluates so many queries and keys, and why."""
+    return choose(self.evaluation, self.parts(), queries, keys)
 
   def state_size(self, width: int, length: int) -> int:
     shared = 2 * width // self.heads * self.groups
@@ -133,17 +133,23 @@ class Attention(Mixer):
     asked, where = gather(x, at), gather(places.positions, at)
     q = self._project(asked, "query")
     read = self._read(q, where, x, places, source, streams)
-    check_edges(places, read.places, streams)
-    q, _ = self._turned(q, read.k, where, read.places.positions)
+    check_edges(places, read.k.shape[1], streams)
+    q, _ = self._turned(q, read.k, where, read.side.positions)
     read, index = self._stream(read, places, source, streams)
-    index = gather(index, at)
-    allowed = who(self.mask, index, read, places, at)
-    y = self._attend(q, where, read, allowed)
+    query = Side(
+      where,
+      at if index is None else gather(index, at),
+      gather(places.segments, at),
+    )
+    edges = places.edges
+    y = self._attend(
+      q, query, read, None if edges is None else gather(edges, at)
+    )
     if self.gate != "none":
       y = y * self._gate(asked)
     y = dense(x.shape[-1], y.reshape(y.shape[:2] + (-1,)), "out", self.bias)
-    if streams and source is None:
-      full = (index >= self._room())[..., None]
+    if streams and source is None and query.indices is not None:
+      full = (query.indices >= self._room())[..., None]
       y = jnp.where(full, jnp.nan, y)  # a full cache must not pass unseen
     return leave(y, places, at, gathered=True)
 
@@ -185,7 +191,7 @@ class Attention(Mixer):
       k, v = once(self, dict(zip(names, shapes, strict=True)), make, x)
     else:
       k, v = make(self, x)
-    return Read(k, v, places, jnp.arange(k.shape[1])[None, :])
+    return Read(k, v, Side(places.positions, segments=places.segments))
 
   def _turned(
     self,
@@ -212,14 +218,14 @@ class Attention(Mixer):
 
   def _stream(
     self, read: Read, places: Places, source: Source | None, streams: bool
-  ) -> tuple[Read, Int[Array, "#b t"]]:
-    """All that the stream may read, and the indices of the new tokens.
+  ) -> tuple[Read, Int[Array, "#b t"] | None]:
+    """All that may be read, and in a stream the indices of the new tokens.
 
     A mask of limited reach keeps the latest tokens, any other grows into a
     store as long as the stream, written in place.
     """
     if not streams:
-      return read, jnp.arange(places.segments.shape[1])[None, :]
+      return read, None
     index, valid = slots(self, places.segments)
     if source is not None:
       return read, index
@@ -235,8 +241,8 @@ class Attention(Mixer):
       new, segments, among = history(self, new, places.segments, count)
       first = jnp.max(index - among, axis=1, keepdims=True)
     keys = first + jnp.arange(segments.shape[1])[None, :]
-    stream = Places(new["positions"], segments)
-    return Read(new["keys"], new["values"], stream, keys), index
+    side = Side(new["positions"], keys, segments)
+    return Read(new["keys"], new["values"], side), index
 
   def _room(self) -> int:
     """The tokens that a stream may have before its cache forgets one."""
@@ -245,45 +251,29 @@ class Attention(Mixer):
 
   def _attend(
     self,
-    q: Float[Array, "b t h k"],
-    where: Array,
+    q: Float[Array, "b a h k"],
+    query: Side,
     read: Read,
-    allowed: Bool[Array, "b t s"],
-  ) -> Float[Array, "b t heads v"]:
-    k = share(read.k, self.heads // self.groups, self.joint.maps)
-    v = share(read.v, self.heads // self.groups, 1)
-    keys = read.places.positions
+    edges: Edges | None,
+  ) -> Float[Array, "b a heads v"]:
+    """What the queries read, in the form that was asked for or fits."""
+    # Whoever wants to see the maps, mutable=["intermediates"], gets them all.
+    seen = self.is_mutable_collection("intermediates")
     y, weights = attend(
       q,
-      k,
-      v,
-      allowed[:, None],
-      self._bias(q, k, where, keys, allowed),
-      score=self.score,
-      normalize=self.normalizer,
-      before=self.joint.before,
-      after=lambda weights: self.joint.after(weights, k.shape[-1]),
+      read.k,
+      read.v,
+      query,
+      read.side,
+      self.mask,
+      self.parts(),
+      edges=edges,
+      evaluation="dense" if seen else self.evaluation,
+      starting=self.is_initializing(),
     )
-    # For whoever wants to see the maps: mutable=["intermediates"].
-    self.sow("intermediates", "weights", weights)
-    more = self.position.values(weights, v.shape[-1], where, keys)
-    y = y if more is None else y + more.astype(y.dtype)
+    if seen:
+      self.sow("intermediates", "weights", weights)
     return self.joint.finish(y)
-
-  def _bias(
-    self, q: Array, k: Array, *places: Array
-  ) -> Float[Array, "b h t s"] | None:
-    """The encoding's bias; the maps of one head have the same, map by map."""
-    maps = self.joint.maps
-    each = [
-      self.position.bias(q[:, :, i::maps], k[:, :, i::maps], *places)
-      for i in range(maps)
-    ]
-    if maps == 1 or each[0] is None:
-      return each[0]
-    return jnp.stack(each, axis=2).reshape(  # type: ignore[arg-type]
-      q.shape[0], q.shape[2], q.shape[1], k.shape[1]
-    )
 
   def _gate(self, x: Activations) -> Float[Array, "b t heads #v"]:
     """Between 0 and 1, for every head or for every number of it."""

@@ -28,7 +28,7 @@ def rates(
   """The rate of every contender in every round.
 
   Args:
-    contenders: name and vocabulary, as `worker.contender` takes them.
+    contenders: name and size, as `worker.contender` takes them.
     rounds: how often each has its turn.
     seconds: a turn.
     told: told what is going on.

@@ -8,9 +8,18 @@ from typing import cast
 from research.bench.size import SIZES
 
 
-def contender(name: str, vocabulary: str) -> Callable[[int], int]:
-  """The warmed-up function of a contender: steps → steps taken."""
-  size = SIZES[vocabulary]
+def contender(name: str, of: str) -> Callable[[int], int]:
+  """The warmed-up function of a contender: steps → steps taken.
+
+  Args:
+    name: of the contender.
+    of: the vocabulary that it trains with, or the length of its attention.
+  """
+  if name.startswith("attention-"):
+    from research.bench import attention
+
+    return attention.prepare(name.removeprefix("attention-"), int(of))
+  size = SIZES[of]
   if name.startswith("torch"):
     from research.bench import torch_peer
 

@@ -2,12 +2,14 @@
 
 import ast
 import dataclasses
+import inspect
 import re
 from typing import Any
 
 from research.experiment import Change, Experiment
+from research.import_paths import find
 from research.mixer import Mixer
-from research.record import find, from_json, override
+from research.record import from_json, override
 from research.tasks.base import Task
 
 _FORM = re.compile(
@@ -24,11 +26,12 @@ def add_mixer(experiment: Experiment, text: str) -> Experiment:
   Args:
     experiment: to add to.
     text: `[name=]package.module:Class[(field=value, …)]`, where a value may
-      be such a class again. Without a name the variant is called after the
-      class, as `gated_delta`.
+      be such a class again, or a function, `package.module:name`. Without a
+      name the variant is called after the class, as `gated_delta`.
 
   Raises:
-    ValueError: no such class, no mixer, a wrong field, or a name in use.
+    ValueError: no such class or function, no mixer, a wrong field, or a name
+      in use.
   """
   name, mixer = _build(text, "mixer", Mixer)
   if name in experiment.names():
@@ -89,8 +92,9 @@ def _fields(text: str, where: str) -> dict[str, Any]:
   except (SyntaxError, ValueError) as error:
     raise ValueError(
       f"{where} cannot be read ({error}); allowed: (field=value, …) with "
-      "numbers, strings, True, False, tuples of these, and further "
-      "package.module:Class(field=value)"
+      "numbers, strings, True, False, tuples of these, further "
+      "package.module:Class(field=value), and functions, as "
+      "package.module:name"
     ) from error
 
 
@@ -101,21 +105,29 @@ def _words(call: ast.Call) -> dict[str, Any]:
 
 
 def _value(node: ast.expr) -> Any:
-  """A record, a tuple of values, or a plain value."""
+  """A record, a function, a tuple of values, or a plain value."""
   match node:
     case ast.Tuple() | ast.List():
       return [_value(item) for item in node.elts]
     case ast.Call(ast.Name("_"), [ast.Constant(path)], []):
-      return {"class": path}
+      return {_sort(str(path)): path}
     case ast.Call(ast.Call(ast.Name("_"), [ast.Constant(path)], [])):
       return {"class": path, **_words(node)}
   try:
     return ast.literal_eval(node)
   except ValueError:
     raise ValueError(
-      f"{ast.unparse(node)} is no plain value, and no class, which is written "
-      "package.module:Class"
+      f"{ast.unparse(node)} is no plain value, and no class or function, "
+      "which is written package.module:Name"
     ) from None
+
+
+def _sort(path: str) -> str:
+  """What a path without brackets leads to."""
+  try:
+    return "function" if inspect.isfunction(find(path)) else "class"
+  except (SyntaxError, ValueError):
+    return "class"  # Nothing is found there: told later, with the field.
 
 
 def _snake(name: str) -> str:

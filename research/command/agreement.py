@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from research.experiment import TIMED
+from research.experiment import COUNTS, TIMES
 from research.results import Row, Summary
 from research.statistics.comparison import holm, welch
 
@@ -18,6 +18,9 @@ MACHINE = (
   "numpy", "mixerlab", "backend", "device", "devices", "xla_flags", "mixed",
 )  # fmt: skip
 """What has to be the same for values to be equal, in `environment.json`."""
+
+_COSTS = (*TIMES, *COUNTS)
+"""The metrics that say nothing about another machine."""
 
 _EXACT = (
   "values", "learning_rate", "steps", "parameters", "state_size",
@@ -53,10 +56,12 @@ def compare(
   rows at 1 % family-wise. Rows without a test (a single seed, a value that is
   not finite) are left to the reader (`untested`). A verdict has flipped if it
   held and is now refuted, or the other way round. What a run cost in seconds
-  and bytes is not compared, nor are verdicts on costs.
+  and bytes is not compared, nor are verdicts on costs; but rows of bytes are
+  values like others on the same machine.
   """
-  theirs = {_key(row): row for row in reference.rows if row.metric != TIMED}
-  ours = {_key(row): row for row in new.rows if row.metric != TIMED}
+  without = TIMES if same_machine else _COSTS
+  theirs = {_key(row): row for row in _but(reference, without)}
+  ours = {_key(row): row for row in _but(new, without)}
   differences = [
     Difference("row", _name(key), "is missing in the " + side)
     for key in {**theirs, **ours}
@@ -73,11 +78,14 @@ def untested(reference: Summary, new: Summary) -> list[str]:
   ours = {_key(row): row for row in new.rows}
   return [
     _name(_key(row))
-    for row in reference.rows
-    if row.metric != TIMED
-    and _key(row) in ours
-    and math.isnan(_p_value(row, ours[_key(row)]))
+    for row in _but(reference, _COSTS)
+    if _key(row) in ours and math.isnan(_p_value(row, ours[_key(row)]))
   ]
+
+
+def _but(summary: Summary, metrics: tuple[str, ...]) -> list[Row]:
+  """The rows without those of some metrics."""
+  return [row for row in summary.rows if row.metric not in metrics]
 
 
 def _unequal(pairs: list[tuple[Row, Row]]) -> list[Difference]:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.comparison import Comparison
+from research.comparison import Comparison, check_trained
 from research.experiment import Experiment, Variant
 from research.places import gather
 from research.plots.readable import count
@@ -32,8 +32,10 @@ def attended(
     number: of the example, as the test counted.
 
   Raises:
-    ValueError: no such variant, seed or example, or no attention in it.
+    ValueError: no such variant, seed or example, no attention in it, or
+      nothing was trained.
   """
+  check_trained(comparison.experiment)
   variant = comparison.experiment.variant(name)
   _check(comparison.experiment, variant, number)
   model, variables = comparison.model(name, seed)

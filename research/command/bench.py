@@ -1,10 +1,11 @@
-"""`mixerlab bench`: training throughput beside PyTorch's, taken in turn."""
+"""`mixerlab bench`: speed beside PyTorch's, contenders taken in turn."""
 
 import importlib.util
 import json
 import pathlib
 import statistics
 import sys
+from typing import Any
 
 from research.command.arguments import Parser
 
@@ -32,8 +33,17 @@ def parser() -> Parser:
     "process of its own and the same allocator settings; they run in turn, "
     "and what is printed are medians over rounds, of rates and of ratios "
     "within a round. A comparison always has several members, which share "
-    "the cores: two of them are timed beside one, in steps of both.",
-    "example:\n\n  mixerlab bench --rounds 7",
+    "the cores: two of them are timed beside one, in steps of both. "
+    "`bench attention` times attention alone, forward and backward, in blocks "
+    "and beside its peers, its memory, a window, and decoding with a cache.",
+    "examples:\n\n  mixerlab bench --rounds 7\n  mixerlab bench attention",
+  )
+  result.add_argument(
+    "what",
+    nargs="?",
+    choices=("training", "attention"),
+    default="training",
+    help="what is timed (training)",
   )
   result.add_argument(
     "--rounds", type=int, default=5, help="turns of each contender (5)"
@@ -60,6 +70,8 @@ def main(arguments: list[str]) -> int:
   for name in ("rounds", "seconds"):
     if getattr(given, name) <= 0:
       raise ValueError(f"{name} = {getattr(given, name)}; allowed: above 0")
+  if given.what == "attention":
+    return _attention(given)
   names = list(_NAMES if _has_torch() else _OURS)
   sizes = [given.vocabulary] if given.vocabulary else ["256", "8192"]
   found = {}
@@ -71,13 +83,34 @@ def main(arguments: list[str]) -> int:
     print(_table(size, found[size]), flush=True)
   if not _has_torch():
     print("PyTorch is not installed; with it, its rows stand here too.")
-  if given.json:
-    data = {
+  _keep(
+    given.json,
+    {
       size: {name: values for (name, _), values in rounds.items()}
       for size, rounds in found.items()
-    }
-    pathlib.Path(given.json).write_text(json.dumps(data, indent=1) + "\n")
+    },
+  )
   return 0
+
+
+def _attention(given: Any) -> int:
+  from research.bench.interleave import rates
+  from research.command.bench_attention import tables
+
+  def taken(contenders: list[tuple[str, str]]) -> dict:
+    return rates(
+      contenders, rounds=given.rounds, seconds=given.seconds, told=_tell
+    )
+
+  text, data = tables(taken)
+  print(text, end="")
+  _keep(given.json, data)
+  return 0
+
+
+def _keep(file: str | None, data: dict) -> None:
+  if file:
+    pathlib.Path(file).write_text(json.dumps(data, indent=1) + "\n")
 
 
 def _table(size: str, rounds: dict[tuple[str, str], list[float]]) -> str:

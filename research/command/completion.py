@@ -16,7 +16,7 @@ from research.command import (
   verify,
 )
 from research.command.arguments import COMPLETION, Parser
-from research.command.overrides import options
+from research.command.overrides import options, registry
 from research.command.sources import load
 from research.experiment import Experiment
 
@@ -45,6 +45,7 @@ def print_script(arguments: list[str]) -> int:
     args=[COMPLETION, shell],
     use_underscores=True,
     config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
+    registry=registry(),
   )
   return 0
 

@@ -1,13 +1,18 @@
 """The record of an experiment as text, and the costs of its variants."""
 
+import inspect
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from research import lengths
+from research.attention.layer import Attention
 from research.command.overrides import BASE
 from research.experiment import Experiment, Variant
+from research.import_paths import import_path
 from research.plots.readable import count, short
-from research.record import is_record, names
+from research.preparation import prepare
+from research.record import is_record, names, walk
 from research.training.cost import costs
 from research.training.plan import Plan, plan
 from research.training.programs import compile_programs
@@ -17,9 +22,15 @@ def experiment_lines(experiment: Experiment, width: int) -> Iterator[str]:
   """The record of the base, what the variants change, tests and claims."""
   yield f"{experiment.name} ({experiment.scale}), {experiment.identity}"
   yield from textwrap.wrap(experiment.question, width)
-  for part in BASE:
-    yield ""
-    yield from tree(part, getattr(experiment, part))
+  if experiment.lengths:
+    yield from ("", "timed alone at lengths " + _listed(experiment.lengths))
+    for path in ("model.mixer", "model.width", "model.precision"):
+      yield from tree(path, getattr(experiment.model, path.split(".")[1]))
+    yield from tree("training.batch", experiment.training.batch)
+  else:
+    for part in BASE:
+      yield ""
+      yield from tree(part, getattr(experiment, part))
   yield ""
   yield "variants"
   for change in experiment.variants:
@@ -66,6 +77,8 @@ def _shown(value: Any) -> str:
   """A value as it is typed, a record by its class."""
   if is_record(value):
     return type(value).__name__
+  if inspect.isfunction(value):
+    return import_path(value)
   if isinstance(value, tuple):
     return " ".join(map(_shown, value)) or "()"
   return str(value) if str(value) else "''"
@@ -74,9 +87,15 @@ def _shown(value: Any) -> str:
 def print_costs(experiment: Experiment, names: list[str]) -> None:
   """A line for each variant, as soon as it is known."""
   size = max(len(name) for name in [*names, "variant"])
+  last = experiment.lengths[-1] if experiment.lengths else 0
+  if last:
+    print(f"The mixer alone at length {last:,}, forward and backward:")
   print(f"{'variant':{size}}  parameters  state  FLOPs/example", flush=True)
   for name in names:
-    counted = costs(_plan(experiment, name))
+    if last:
+      counted = lengths.counted(_alone(experiment, name), last)
+    else:
+      counted = costs(_plan(experiment, name))
     print(
       f"{name:{size}}  {counted.parameters:10,}  "
       f"{short(counted.state_size):>5}  "
@@ -86,12 +105,36 @@ def print_costs(experiment: Experiment, names: list[str]) -> None:
 
 
 def print_memory(experiment: Experiment, name: str) -> None:
-  """The temporary memory of training a variant, which is compiled for it."""
+  """The temporary memory of a variant's programs, which are compiled."""
+  if experiment.lengths:
+    ready = _alone(experiment, name)
+    for length in experiment.lengths:
+      memory = lengths.temporary_bytes(ready, length)
+      print(f"{_bytes(memory)} of temporary memory at length {length:,}")
+    return
   training = experiment.variant(name).training
   members = training.seeds * len(training.learning_rates)
   memory = compile_programs(_plan(experiment, name), {}).temporary_bytes
   trained = count(members, "member")
   print(f"{_bytes(memory)} of temporary memory to train {trained}")
+
+
+def _alone(experiment: Experiment, name: str) -> Plan:
+  """A variant whose mixer is timed alone."""
+  return prepare(experiment.only((name,)))[name]
+
+
+def _listed(lengths: tuple[int, ...]) -> str:
+  return ", ".join(f"{length:,}" for length in lengths)
+
+
+def print_forms(variant: Variant, lengths: tuple[int, ...] = ()) -> None:
+  """How each attention of a variant is evaluated at its length, and why."""
+  length = lengths[-1] if lengths else variant.task.length
+  for path, part in walk(variant.model, "model"):
+    if isinstance(part, Attention):
+      form, why = part.choice(length, length)
+      print(f"{path} is evaluated as {form!r} ({why})")
 
 
 def _plan(experiment: Experiment, name: str) -> Plan:

@@ -2,13 +2,15 @@
 
 import dataclasses
 import importlib.util
+import inspect
 import keyword
 import typing
 from collections.abc import Callable
 from typing import Any
 
 from research.experiment import Change, Experiment, Variant
-from research.record import from_json, is_record, override, to_json
+from research.import_paths import find_function, import_path
+from research.record import from_json, is_record, names, override, to_json
 
 BASE = ("task", "model", "training")
 """The parts of an experiment that a path may begin with."""
@@ -75,6 +77,24 @@ def options(experiment: Experiment) -> Any:
   return _dataclass("Overrides", _tree(experiment, []))
 
 
+def registry() -> Any:
+  """Tells tyro that a function is given by its import path."""
+  from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec
+
+  spec = PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="PACKAGE.MODULE:NAME",
+    instance_from_str=lambda words: find_function(words[0]),
+    is_instance=inspect.isfunction,
+    str_from_instance=lambda function: [import_path(function)],
+  )
+  known = ConstructorRegistry()
+  known.primitive_rule(
+    lambda info: spec if info.type_origin is Callable else None
+  )
+  return known
+
+
 @dataclasses.dataclass(frozen=True)
 class _Leaf:
   """A field that is no record: its type and its value."""
@@ -98,6 +118,7 @@ def _parse(tree: dict[str, Any], arguments: list[str], program: str) -> Any:
     description="Every field of the experiment, by its path.",
     use_underscores=True,
     config=(tyro.conf.AvoidSubcommands,),
+    registry=registry(),
   )
 
 
@@ -108,12 +129,14 @@ def _tree(experiment: Experiment, arguments: list[str]) -> dict[str, Any]:
   """
   named = {a.split(".")[1] for a in arguments if a.startswith("--variants.")}
   named = {name.replace("-", "_") for name in named}
-  tree: dict[str, Any] = {name: getattr(experiment, name) for name in BASE}
+  tree: dict[str, Any] = {
+    name: _opened(getattr(experiment, name)) for name in BASE
+  }
   tree["variants"] = {}
   for change in experiment.variants:
     variant = experiment.variant(change.name)
     if change.name.replace("-", "_") in named:
-      whole = {name: getattr(variant, name) for name in BASE}
+      whole = {name: _opened(getattr(variant, name)) for name in BASE}
       tree["variants"][change.name] = whole
     else:
       tree["variants"][change.name] = _changes(variant, change)
@@ -135,8 +158,25 @@ def _changes(variant: Variant, change: Change) -> dict[str, Any]:
       node = node.setdefault(name, {})
     value = getattr(record, last)
     hint = typing.get_type_hints(type(record))[last]
-    node[last] = value if is_record(value) else _Leaf(hint, value)
+    node[last] = _opened(value) if is_record(value) else _Leaf(hint, value)
   return tree
+
+
+def _opened(record: Any) -> Any:
+  """The record, or its tree if a module stands where a function may stand.
+
+  Of such a field tyro makes one option, while a module has one a field.
+  """
+  hints = typing.get_type_hints(type(record))
+  tree: dict[str, Any] = {}
+  apart = False
+  for name in names(record):
+    value = getattr(record, name)
+    node = _opened(value) if is_record(value) else _Leaf(hints[name], value)
+    loose = typing.get_origin(hints[name]) is Callable and is_record(value)
+    apart |= loose or isinstance(node, dict)
+    tree[name] = node
+  return tree if apart else record
 
 
 def _dataclass(title: str, tree: dict[str, Any]) -> Any:

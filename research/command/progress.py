@@ -10,12 +10,13 @@ from research.comparison import Comparison
 from research.experiment import Experiment
 from research.plots.readable import count
 from research.run import Progress, run
+from research.timing import ROUNDS
 
 Listener = Callable[[Progress], None]
 
 
 def display(
-  title: str, metric: str, *, quiet: bool
+  title: str, metric: str, *, quiet: bool, plain: bool = False
 ) -> AbstractContextManager[Listener]:
   """What listens to a run and shows it.
 
@@ -23,10 +24,11 @@ def display(
     title: what is run.
     metric: the name of the score.
     quiet: show nothing.
+    plain: no table even in a terminal, as nothing is trained.
   """
   if quiet:
     return nullcontext(lambda progress: None)
-  if sys.stdout.isatty() and importlib.util.find_spec("rich"):
+  if not plain and sys.stdout.isatty() and importlib.util.find_spec("rich"):
     from research.command.live import Live
 
     return Live(title, metric)
@@ -47,9 +49,11 @@ class Lines:
       print(self._title, flush=True)
       self._title = ""
     left = self._left(progress)
-    place = f"{progress.variant} ({progress.index + 1}/{progress.variants})"
+    place = f"{progress.variant} ({progress.index + 1}/{progress.variants}): "
+    if not progress.variant:
+      place = ""
     text = ", ".join(filter(None, self._parts(progress, left)))
-    print(f"[{clock(progress.seconds):>7}] {place}: {text}", flush=True)
+    print(f"[{clock(progress.seconds):>7}] {place}{text}", flush=True)
 
   def _parts(self, progress: Progress, left: float | None) -> list[str]:
     if progress.event == "note":
@@ -112,11 +116,14 @@ def rate(value: float) -> str:
 def describe(experiment: Experiment) -> str:
   """What is run, in one line."""
   training = experiment.training
-  parts = [
-    count(len(experiment.variants), "variant"),
-    count(training.seeds, "seed"),
-    count(len(training.learning_rates), "learning rate"),
-  ]
+  parts = [count(len(experiment.variants), "variant")]
+  if experiment.lengths:
+    parts += [count(len(experiment.lengths), "length"), f"{ROUNDS} rounds"]
+  else:
+    parts += [
+      count(training.seeds, "seed"),
+      count(len(training.learning_rates), "learning rate"),
+    ]
   return f"{experiment.name} ({experiment.scale}): {', '.join(parts)}"
 
 
@@ -130,7 +137,10 @@ def watch(
 ) -> Comparison:
   """Runs an experiment and shows how it goes; raises what `run` raises."""
   metric = experiment.task.objective.metric
-  with display(describe(experiment), metric, quiet=quiet) as listener:
+  plain = bool(experiment.lengths)
+  with display(
+    describe(experiment), metric, quiet=quiet, plain=plain
+  ) as listener:
     return run(
       experiment, out=out, fresh=fresh, command=command, progress=listener
     )

@@ -77,8 +77,9 @@ def main(arguments: list[str]) -> int:
       quiet=options.quiet,
     )
   except Interrupted as stop:
+    done = "Stopped" if experiment.lengths else "Stopped and saved"
     print(
-      f"Stopped and saved in {stop.folder}. This goes on:\n  {command}",
+      f"{done} in {stop.folder}. This goes on:\n  {command}",
       file=sys.stderr,
     )
     return 128 + stop.signal

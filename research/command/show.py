@@ -24,7 +24,7 @@ def parser() -> Parser:
   result.add_argument(
     "--model",
     metavar="VARIANT",
-    help="one variant: its whole record and its memory",
+    help="one variant: its whole record, its memory, how it is evaluated",
   )
   return result
 
@@ -49,6 +49,8 @@ def main(arguments: list[str]) -> int:
   details.print_costs(experiment, names)
   if options.model:
     details.print_memory(experiment, options.model)
+    variant = experiment.variant(options.model)
+    details.print_forms(variant, experiment.lengths)
   else:
     print("\n--model VARIANT shows one whole, and the memory it takes.")
   return 0

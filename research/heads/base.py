@@ -34,6 +34,11 @@ class Heads(nn.Module):
     """
     return weights
 
+  @property
+  def reweighs(self) -> bool:
+    """Whether `after` does anything."""
+    return type(self).after is not Heads.after
+
   def finish(self, y: Float[Array, "b t h v"]) -> Float[Array, "b t h v"]:
     """The outputs of the heads, before they are joined."""
     return y

@@ -1,6 +1,7 @@
 """What normalisers have in common: scores in, weights out."""
 
 import math
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -13,12 +14,34 @@ from research.shapes import lacks
 Weights = Float[Array, "b h t s"]
 """How much of each value a query takes; zero where it may not look."""
 
-Allowed = Bool[Array, "b #h t s"]
+NOBODY = -1e30
+"""Below every score, and finite: differences of two of it are 0."""
+
+Allowed = Bool[Array, "#b #h t s"]
 """True where a query may look at a key."""
 
 
+class Rows(NamedTuple):
+  """What a query has to know of its whole row of scores to weigh one key.
+
+  Attributes:
+    top: what scores are compared with, so that none of them overflows; 0 for
+      normalisers that compare them with nothing.
+    total: a sum over the allowed keys, of what the normaliser says.
+  """
+
+  top: Float[Array, "b h t 1"]
+  total: Float[Array, "b h t 1"]
+
+
 class Normalizer(nn.Module):
-  """Makes weights of scores. A subclass says how in `weigh`.
+  """Makes weights of scores.
+
+  A subclass says how in one of two ways. Where a weight follows from its own
+  score and from two numbers of the row, it gives `numerators` / `divisor`
+  (and `top` and `total`, where they are not the ones below): blocks of keys
+  can then be weighed apart. Where it takes the whole row, such as sorting
+  does, it overrides `weigh`.
 
   Attributes:
     temperature: scores are divided by it; above 1 flattens the weights.
@@ -45,42 +68,89 @@ class Normalizer(nn.Module):
 
     A query that may look at nobody gets zeros, with finite gradients.
     """
-    # Zeros first: what is masked must not put NaN into the gradients.
-    scores = jnp.where(allowed, scores / self.temperature, 0.0)
-    if self.cap:
-      scores = self.cap * jnp.tanh(scores / self.cap)
+    scores = self.bend(scores, allowed)
     return jnp.where(allowed, self.weigh(scores, allowed), 0.0)
 
+  def bend(self, scores: Scores, allowed: Allowed) -> Scores:
+    """Scores after temperature and cap, 0 where not `allowed`."""
+    # Zeros first: what is masked must not put NaN into the gradients.
+    if self.temperature != 1.0:
+      scores = scores / self.temperature
+    scores = jnp.where(allowed, scores, 0.0)
+    return self.cap * jnp.tanh(scores / self.cap) if self.cap else scores
+
   def weigh(self, scores: Scores, allowed: Allowed) -> Weights:
-    """Weights of finite scores; what is not allowed is dropped afterwards.
+    """Weights of bent scores; what is not allowed is dropped afterwards.
 
     Args:
       scores: Float32[b h t s], 0 where not allowed.
       allowed: Bool[b 1 t s], or [b h t s].
     """
-    raise NotImplementedError(lacks(self, "weigh"))
+    top = self.top(scores, allowed)
+    return self.share(
+      scores, allowed, Rows(top, self.total(scores, allowed, top))
+    )
+
+  def share(self, scores: Scores, allowed: Allowed, rows: Rows) -> Weights:
+    """Weights of a block of bent scores, 0 where not `allowed`.
+
+    Args:
+      scores: Float32[b h t s], 0 where not allowed.
+      allowed: Bool[b 1 t s], or [b h t s].
+      rows: of the whole rows, beyond the block.
+    """
+    # Zeros before dividing: a numerator that is not wanted may be infinite.
+    above = jnp.where(allowed, self.numerators(scores, rows), 0.0)
+    return above / self.divisor(rows)
+
+  def top(self, scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:
+    """What scores are compared with; of two blocks, the larger one counts.
+
+    Numerators and totals have to shrink by exp(−δ) if it grows by δ.
+    """
+    return jnp.zeros(scores.shape[:3] + (1,), jnp.float32)
+
+  def total(
+    self, scores: Scores, allowed: Allowed, top: Float[Array, "b h t 1"]
+  ) -> Float[Array, "b h t 1"]:
+    """A sum over keys that blocks of keys add up: here, the allowed ones."""
+    count = jnp.sum(allowed, axis=-1, keepdims=True, dtype=jnp.float32)
+    return jnp.broadcast_to(count, top.shape)
+
+  def numerators(self, scores: Scores, rows: Rows) -> Weights:
+    """What stands for each key above the line."""
+    raise NotImplementedError(lacks(self, "numerators"))
+
+  def divisor(self, rows: Rows) -> Float[Array, "b h t 1"]:
+    """What stands for the whole row below it."""
+    return jnp.ones_like(rows.total)
 
   @property
   def blockable(self) -> bool:
-    """Whether blocks of keys can be weighed apart and put together.
+    """Whether blocks of keys can be weighed apart and put together."""
+    return type(self).weigh is Normalizer.weigh
 
-    True if a weight is a function of its own score and of a few numbers of
-    the row, which come block by block: sums, the largest score, the number of
-    keys. Sorting (sparsemax, entmax) needs the whole row.
-    """
+  @property
+  def online(self) -> bool:
+    """Whether numerators can be made before the total is known."""
     return True
 
 
 def largest(scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:
-  """The largest allowed score of each row; 0 in a row without any."""
-  top = jnp.max(scores, axis=-1, keepdims=True, where=allowed, initial=-jnp.inf)
-  return jnp.where(top > -jnp.inf, top, 0.0)
+  """The largest allowed score of each row; NOBODY in a row without any.
+
+  It cancels out wherever it is used, so no gradient goes through it.
+  """
+  top = jnp.max(scores, axis=-1, keepdims=True, where=allowed, initial=NOBODY)
+  return jax.lax.stop_gradient(top)
 
 
-def lengths(allowed: Allowed) -> Float[Array, "b #h t 1"]:
-  """How many keys each query may look at, at least 1."""
-  count = jnp.sum(allowed, axis=-1, keepdims=True)
-  return jnp.maximum(count, 1).astype(jnp.float32)
+def exponentials(
+  scores: Scores, allowed: Allowed, top: Float[Array, "b h t 1"]
+) -> Float[Array, "b h t 1"]:
+  """Σ exp(s_j − top) over the allowed keys."""
+  weights = jnp.where(allowed, jnp.exp(scores - top), 0.0)
+  return jnp.sum(weights, axis=-1, keepdims=True)
 
 
 def below(scores: Scores, allowed: Allowed) -> Scores:
@@ -89,5 +159,4 @@ def below(scores: Scores, allowed: Allowed) -> Scores:
   For functions that a shift of the row leaves alone: no gradient goes
   through the largest score.
   """
-  top = jax.lax.stop_gradient(largest(scores, allowed))
-  return jnp.where(allowed, scores - top, -jnp.inf)
+  return jnp.where(allowed, scores - largest(scores, allowed), -jnp.inf)

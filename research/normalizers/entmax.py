@@ -20,10 +20,6 @@ class Entmax15(Normalizer):
   def weigh(self, scores: Scores, allowed: Allowed) -> Weights:
     return jnp.square(_roots(below(scores / 2.0, allowed)))
 
-  @property
-  def blockable(self) -> bool:
-    return False
-
 
 @jax.custom_jvp
 def _roots(scores: Scores) -> Weights:

@@ -4,8 +4,10 @@ Formula: max(s_j, 0) / n, n the number of allowed keys. Cost: O(s) a query.
 """
 
 import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from research.normalizers.base import Allowed, Normalizer, Weights, lengths
+from research.normalizers.base import Normalizer, Rows, Weights
 from research.scores.base import Scores
 
 
@@ -22,6 +24,9 @@ class ReLU(Normalizer):
 
   by_length: bool = True
 
-  def weigh(self, scores: Scores, allowed: Allowed) -> Weights:
-    weights = jax.nn.relu(scores)
-    return weights / lengths(allowed) if self.by_length else weights
+  def numerators(self, scores: Scores, rows: Rows) -> Weights:
+    return jax.nn.relu(scores)
+
+  def divisor(self, rows: Rows) -> Float[Array, "b h t 1"]:
+    count = jnp.maximum(rows.total, 1.0)
+    return count if self.by_length else jnp.ones_like(count)

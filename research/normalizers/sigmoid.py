@@ -8,7 +8,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from research.normalizers.base import Allowed, Normalizer, Weights, lengths
+from research.normalizers.base import Normalizer, Rows, Weights
 from research.scores.base import Scores
 
 
@@ -34,7 +34,11 @@ class Sigmoid(Normalizer):
       )
     super().__post_init__()
 
-  def weigh(self, scores: Scores, allowed: Allowed) -> Weights:
+  def numerators(self, scores: Scores, rows: Rows) -> Weights:
     if self.length:
       return jax.nn.sigmoid(scores - math.log(self.length))
-    return jax.nn.sigmoid(scores - jnp.log(lengths(allowed)))
+    return jax.nn.sigmoid(scores - jnp.log(jnp.maximum(rows.total, 1.0)))
+
+  @property
+  def online(self) -> bool:
+    return self.length > 0

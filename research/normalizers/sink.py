@@ -9,7 +9,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from research.normalizers.base import Allowed, Normalizer, Weights, largest
+from research.normalizers.base import (
+  Allowed,
+  Normalizer,
+  Rows,
+  Weights,
+  exponentials,
+  largest,
+)
 from research.scores.base import Scores
 
 
@@ -27,16 +34,26 @@ class SoftmaxSink(Normalizer):
 
   learned: bool = True
 
-  def weigh(self, scores: Scores, allowed: Allowed) -> Weights:
-    sink = self._sink(scores.shape[1]) if self.learned else jnp.zeros(1)
-    sink = sink[None, :, None, None]
-    # The largest score cancels out, so no gradient has to go through it.
-    top = jnp.maximum(largest(scores, allowed), sink)
-    top = jax.lax.stop_gradient(top)
-    weights = jnp.where(allowed, jnp.exp(scores - top), 0.0)
-    total = jnp.sum(weights, axis=-1, keepdims=True) + jnp.exp(sink - top)
-    return weights / total
+  def top(self, scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:
+    sink = jax.lax.stop_gradient(self._sink(scores.shape[1]))
+    return jnp.maximum(largest(scores, allowed), sink)
+
+  def total(
+    self, scores: Scores, allowed: Allowed, top: Float[Array, "b h t 1"]
+  ) -> Float[Array, "b h t 1"]:
+    return exponentials(scores, allowed, top)
+
+  def numerators(self, scores: Scores, rows: Rows) -> Weights:
+    return jnp.exp(scores - rows.top)
+
+  def divisor(self, rows: Rows) -> Float[Array, "b h t 1"]:
+    return rows.total + jnp.exp(self._sink(rows.top.shape[1]) - rows.top)
+
+  def _sink(self, heads: int) -> Float[Array, "1 #h 1 1"]:
+    if not self.learned:
+      return jnp.zeros((1, 1, 1, 1))
+    return self._learned(heads)[None, :, None, None]
 
   @nn.compact
-  def _sink(self, heads: int) -> Float[Array, "h"]:
+  def _learned(self, heads: int) -> Float[Array, "h"]:
     return self.param("sink", nn.initializers.zeros, (heads,))

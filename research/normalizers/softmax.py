@@ -3,19 +3,33 @@
 Formula: exp(s_j) / Σ_i exp(s_i) over the allowed keys. Cost: O(s) a query.
 """
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from research.normalizers.base import Allowed, Normalizer, Weights, largest
+from research.normalizers.base import (
+  Allowed,
+  Normalizer,
+  Rows,
+  Weights,
+  exponentials,
+  largest,
+)
 from research.scores.base import Scores
 
 
 class Softmax(Normalizer):
   """Positive weights that sum to one."""
 
-  def weigh(self, scores: Scores, allowed: Allowed) -> Weights:
-    # The largest score cancels out, so no gradient has to go through it.
-    top = jax.lax.stop_gradient(largest(scores, allowed))
-    weights = jnp.where(allowed, jnp.exp(scores - top), 0.0)
-    total = jnp.sum(weights, axis=-1, keepdims=True)
-    return weights / jnp.where(total > 0, total, 1.0)
+  def top(self, scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:
+    return largest(scores, allowed)
+
+  def total(
+    self, scores: Scores, allowed: Allowed, top: Float[Array, "b h t 1"]
+  ) -> Float[Array, "b h t 1"]:
+    return exponentials(scores, allowed, top)
+
+  def numerators(self, scores: Scores, rows: Rows) -> Weights:
+    return jnp.exp(scores - rows.top)
+
+  def divisor(self, rows: Rows) -> Float[Array, "b h t 1"]:
+    return jnp.where(rows.total > 0, rows.total, 1.0)

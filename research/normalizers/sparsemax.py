@@ -17,10 +17,6 @@ class Sparsemax(Normalizer):
   def weigh(self, scores: Scores, allowed: Allowed) -> Weights:
     return _project(below(scores, allowed))
 
-  @property
-  def blockable(self) -> bool:
-    return False
-
 
 @jax.custom_jvp
 def _project(scores: Scores) -> Weights:

@@ -5,8 +5,9 @@ Formula: max(s_j, 0)² / n, n the number of allowed keys. Cost: O(s) a query.
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from research.normalizers.base import Allowed, Normalizer, Weights, lengths
+from research.normalizers.base import Normalizer, Rows, Weights
 from research.scores.base import Scores
 
 
@@ -25,6 +26,9 @@ class SquaredReLU(Normalizer):
 
   by_length: bool = True
 
-  def weigh(self, scores: Scores, allowed: Allowed) -> Weights:
-    weights = jnp.square(jax.nn.relu(scores))
-    return weights / lengths(allowed) if self.by_length else weights
+  def numerators(self, scores: Scores, rows: Rows) -> Weights:
+    return jnp.square(jax.nn.relu(scores))
+
+  def divisor(self, rows: Rows) -> Float[Array, "b h t 1"]:
+    count = jnp.maximum(rows.total, 1.0)
+    return count if self.by_length else jnp.ones_like(count)

@@ -58,7 +58,7 @@ def _scale(axes: Axes, costs: Mapping[str, int | float]) -> dict[str, float]:
   left, right = (zero / 1.5 if has_zero else low / margin), high * margin
   axes.set_xscale("log")
   axes.set_xlim(left, right)
-  ticks = _decades(low, high)
+  ticks = decades(low, high)
   axes.xaxis.set_major_locator(FixedLocator([zero] * has_zero + ticks))
   axes.xaxis.set_minor_locator(NullLocator())
   axes.xaxis.set_major_formatter(
@@ -82,7 +82,7 @@ def _break(axes: Axes, x: float) -> None:
   )
 
 
-def _decades(low: float, high: float) -> list[float]:
+def decades(low: float, high: float) -> list[float]:
   """Round numbers between two costs: tenfolds, or finer where they are few."""
   first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
   for steps in ((1,), (1, 3), (1, 2, 5), tuple(range(1, 10))):

@@ -1,7 +1,7 @@
 """Where labels stand so that they cover neither points nor each other."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -147,6 +147,21 @@ def put(axes: Axes, left: tuple[float, float], text: str) -> None:
     va="center_baseline",
     annotation_clip=False,
   )
+
+
+def at_right(
+  axes: Axes,
+  ends: Mapping[str, tuple[int | float, int | float]],
+  colours: Mapping[str, str],
+) -> None:
+  """Texts in the right margin, led to from where their lines end (data)."""
+  _, bottom = axes.transAxes.transform((0, 0))
+  right, top = axes.transAxes.transform((1, 1))
+  points = [axes.transData.transform(end) for end in ends.values()]
+  places = apart([float(y) for _, y in points], HEIGHT, bottom, top)
+  for text, (x, y), place in zip(ends, points, places, strict=True):
+    hair(axes, (right + 10, place), (x + 3, y), colours[text])
+    put(axes, (right + 12, place), text)
 
 
 def _line(point: np.ndarray, boxes: Boxes) -> np.ndarray:

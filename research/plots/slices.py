@@ -130,13 +130,5 @@ def _ends(
       if row is not None and math.isfinite(row.mean)
     ]
     if known:
-      ends[name] = axes.transData.transform(known[-1])
-  left, bottom = axes.transAxes.transform((0, 0))
-  right, top = axes.transAxes.transform((1, 1))
-  places = labels.apart(
-    [float(y) for _, y in ends.values()], labels.HEIGHT, bottom, top
-  )
-  for (name, (x, y)), place in zip(ends.items(), places, strict=True):
-    colour = look[name].colour
-    labels.hair(axes, (right + 10, place), (x + 3, y), colour)
-    labels.put(axes, (right + 12, place), name)
+      ends[name] = known[-1]
+  labels.at_right(axes, ends, {name: look[name].colour for name in ends})

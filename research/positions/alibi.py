@@ -10,22 +10,16 @@ earlier ones, so the same bias is used in both directions.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from research.places import Pairs
 from research.positions.base import ScorePosition, differences
-from research.shapes import Edges, KeyPositions, Keys, Positions, Queries
+from research.shapes import Keys, Queries
 
 
 class ALiBi(ScorePosition):
   """Far keys score lower, in every head at its own pace."""
 
-  def bias(
-    self,
-    q: Queries,
-    k: Keys,
-    positions_q: Positions,
-    positions_k: KeyPositions,
-    allowed: Edges,
-  ) -> Float[Array, "b h t s"]:
-    distance = jnp.abs(differences(positions_q, positions_k))
+  def bias(self, q: Queries, k: Keys, pairs: Pairs) -> Float[Array, "b h t s"]:
+    distance = jnp.abs(differences(pairs))
     slopes = jnp.asarray(slopes_of(q.shape[2]), jnp.float32)
     return -slopes[None, :, None, None] * distance[:, None]
 

@@ -6,9 +6,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from research.places import Pairs
 from research.shapes import (
   Activations,
-  Edges,
   KeyPositions,
   Keys,
   Positions,
@@ -59,9 +59,7 @@ class ScorePosition(nn.Module):
     self,
     q: Queries,
     k: Keys,
-    positions_q: Positions,
-    positions_k: KeyPositions,
-    allowed: Edges,
+    pairs: Pairs,
   ) -> Float[Array, "b h t s"] | None:
     """What is added to the scores before they are normalised.
 
@@ -70,10 +68,8 @@ class ScorePosition(nn.Module):
     Args:
       q: queries as they meet keys: after the score's `prepare` and `rotate`.
       k: keys likewise, one for every head.
-      positions_q: of the queries.
-      positions_k: of the keys.
-      allowed: Bool[b t s], who may look at whom; for encodings that count
-        along the allowed keys. What is added elsewhere has no meaning.
+      pairs: where they stand, and who may look at whom. What is added for
+        pairs that are not allowed has no meaning.
     """
     return None
 
@@ -81,8 +77,7 @@ class ScorePosition(nn.Module):
     self,
     weights: Float[Array, "b h t s"],
     width: int,
-    positions_q: Positions,
-    positions_k: KeyPositions,
+    pairs: Pairs,
   ) -> Float[Array, "b t h v"] | None:
     """What is added to the weighted sum of the values, [b t h width].
 
@@ -116,17 +111,15 @@ def check_axes(positions: Positions | KeyPositions) -> None:
     )
 
 
-def differences(
-  positions_q: Positions, positions_k: KeyPositions
-) -> Int[Array, "b t s"]:
+def differences(pairs: Pairs) -> Int[Array, "b t s"]:
   """How far each key stands before each query; negative behind it.
 
   Raises:
     ValueError: more than one position axis.
   """
-  check_axes(positions_q)
-  check_axes(positions_k)
-  return positions_q[:, :, None] - positions_k[:, None, :]
+  check_axes(pairs.positions_q)
+  check_axes(pairs.positions_k)
+  return pairs.positions_q[:, :, None] - pairs.positions_k[:, None, :]
 
 
 def rates(count: int, base: float) -> Float[Array, " n"]:

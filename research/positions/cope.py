@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from research.places import Pairs
 from research.positions.base import ScorePosition, differences
-from research.shapes import Edges, KeyPositions, Keys, Positions, Queries
+from research.shapes import Keys, Queries
 
 
 class CoPE(ScorePosition):
@@ -41,22 +42,15 @@ class CoPE(ScorePosition):
     return False
 
   @nn.compact
-  def bias(
-    self,
-    q: Queries,
-    k: Keys,
-    positions_q: Positions,
-    positions_k: KeyPositions,
-    allowed: Edges,
-  ) -> Float[Array, "b h t s"]:
+  def bias(self, q: Queries, k: Keys, pairs: Pairs) -> Float[Array, "b h t s"]:
     vectors = self.param(
       "table", nn.initializers.zeros, (self.limit, q.shape[-1])
     )
     high = jnp.float32
     fits = jnp.einsum("bthk,bshk->bhts", q, k, preferred_element_type=high)
     gates = jax.nn.sigmoid(fits * q.shape[-1] ** -0.5)
-    gates = jnp.where(allowed[:, None], gates, 0.0)
-    after = (differences(positions_q, positions_k) < 0)[:, None]
+    gates = jnp.where(pairs.allowed, gates, 0.0)
+    after = (differences(pairs) < 0)[:, None]
     place = jnp.minimum(_counted(gates, after), self.limit - 1)
     # The last pair of vectors serves the limit itself as well.
     lower = jnp.minimum(place.astype(jnp.int32), self.limit - 2)

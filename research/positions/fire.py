@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from research.places import Pairs
 from research.positions.base import (
   ScorePosition,
   check_positive,
   differences,
 )
-from research.shapes import Edges, KeyPositions, Keys, Positions, Queries
+from research.shapes import Keys, Queries
 
 
 class Fire(ScorePosition):
@@ -47,14 +48,7 @@ class Fire(ScorePosition):
     super().__post_init__()
 
   @nn.compact
-  def bias(
-    self,
-    q: Queries,
-    k: Keys,
-    positions_q: Positions,
-    positions_k: KeyPositions,
-    allowed: Edges,
-  ) -> Float[Array, "b h t s"]:
+  def bias(self, q: Queries, k: Keys, pairs: Pairs) -> Float[Array, "b h t s"]:
     heads, deep = q.shape[2], self.hidden**-0.5
     # As factors of their starts, which keeps them above 0.
     slope = self.slope * jnp.exp(self._number("slope"))
@@ -66,8 +60,10 @@ class Fire(ScorePosition):
       self.param("out", _uniform(deep), (self.hidden, heads)),
       self.param("out_bias", _uniform(deep), (heads,)),
     )
-    apart = jnp.abs(differences(positions_q, positions_k))
-    last = jnp.maximum(positions_q[:, :, None], positions_k[:, None, :])
+    apart = jnp.abs(differences(pairs))
+    last = jnp.maximum(
+      pairs.positions_q[:, :, None], pairs.positions_k[:, None, :]
+    )
     whole = jnp.maximum(last.astype(jnp.float32), threshold)
     share = jnp.log1p(slope * apart) / jnp.log1p(slope * whole)
     # Steps are scanned, where nothing has to be kept from being merged.

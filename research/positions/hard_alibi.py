@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from research.places import Pairs
 from research.positions.base import ScorePosition, differences
-from research.shapes import Edges, KeyPositions, Keys, Positions, Queries
+from research.shapes import Keys, Queries
 
 
 class HardALiBi(ScorePosition):
@@ -34,15 +35,8 @@ class HardALiBi(ScorePosition):
       raise ValueError(f"windows = {self.windows}; allowed: 1 or more each")
     super().__post_init__()
 
-  def bias(
-    self,
-    q: Queries,
-    k: Keys,
-    positions_q: Positions,
-    positions_k: KeyPositions,
-    allowed: Edges,
-  ) -> Float[Array, "b h t s"]:
-    distance = jnp.abs(differences(positions_q, positions_k))
+  def bias(self, q: Queries, k: Keys, pairs: Pairs) -> Float[Array, "b h t s"]:
+    distance = jnp.abs(differences(pairs))
     windows = jnp.asarray(self._windows(q.shape[2]), jnp.int32)
     inside = distance[:, None] < windows[None, :, None, None]
     return jnp.where(inside, 0.0, -jnp.inf)

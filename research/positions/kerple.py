@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from research.places import Pairs
 from research.positions.base import ScorePosition, differences
-from research.shapes import Edges, KeyPositions, Keys, Positions, Queries
+from research.shapes import Keys, Queries
 
 _LEAST = 0.01
 """The least r1 and r2: at zero a head would forget positions for good."""
@@ -41,15 +42,8 @@ class Kerple(ScorePosition):
     super().__post_init__()
 
   @nn.compact
-  def bias(
-    self,
-    q: Queries,
-    k: Keys,
-    positions_q: Positions,
-    positions_k: KeyPositions,
-    allowed: Edges,
-  ) -> Float[Array, "b h t s"]:
-    distance = jnp.abs(differences(positions_q, positions_k))
+  def bias(self, q: Queries, k: Keys, pairs: Pairs) -> Float[Array, "b h t s"]:
+    distance = jnp.abs(differences(pairs))
     distance = distance[:, None].astype(jnp.float32)
     log, heads = self.kind == "log", q.shape[2]
     first = self.param("r1", _start(2.0 if log else 1.0, _inverse), (heads,))

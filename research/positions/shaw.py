@@ -9,8 +9,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from research.places import Pairs
 from research.positions.base import ScorePosition, differences
-from research.shapes import Edges, KeyPositions, Keys, Positions, Queries
+from research.shapes import Keys, Queries
 
 
 class ShawRelative(ScorePosition):
@@ -38,19 +39,12 @@ class ShawRelative(ScorePosition):
     self.on_keys = _Vectors(2 * self.reach + 1)
     self.on_values = _Vectors(2 * self.reach + 1)
 
-  def bias(
-    self,
-    q: Queries,
-    k: Keys,
-    positions_q: Positions,
-    positions_k: KeyPositions,
-    allowed: Edges,
-  ) -> Float[Array, "b h t s"]:
+  def bias(self, q: Queries, k: Keys, pairs: Pairs) -> Float[Array, "b h t s"]:
     vectors = self.on_keys(q.shape[-1]).astype(q.dtype)
     scores = jnp.einsum(
       "bthk,nk->bhtn", q, vectors, preferred_element_type=jnp.float32
     )
-    index = self._index(positions_q, positions_k)
+    index = self._index(pairs)
     chosen = jnp.take_along_axis(
       scores, index, axis=3, mode="promise_in_bounds"
     )
@@ -60,12 +54,11 @@ class ShawRelative(ScorePosition):
     self,
     weights: Float[Array, "b h t s"],
     width: int,
-    positions_q: Positions,
-    positions_k: KeyPositions,
+    pairs: Pairs,
   ) -> Float[Array, "b t h v"] | None:
     if not self.with_values:
       return None
-    index = self._index(positions_q, positions_k)
+    index = self._index(pairs)
     batch, heads, queries, _ = weights.shape
     row, head, query, _ = jnp.ix_(*map(jnp.arange, weights.shape))
     # First the weights of equal differences are added up, then vectors.
@@ -74,11 +67,9 @@ class ShawRelative(ScorePosition):
     total = total.at[row, head, query, index].add(weights)
     return jnp.einsum("bhtn,nv->bthv", total, self.on_values(width))
 
-  def _index(
-    self, positions_q: Positions, positions_k: KeyPositions
-  ) -> Int[Array, "b 1 t s"]:
+  def _index(self, pairs: Pairs) -> Int[Array, "b 1 t s"]:
     """Which vector belongs to each pair, for all heads."""
-    apart = differences(positions_q, positions_k)
+    apart = differences(pairs)
     return jnp.clip(apart, -self.reach, self.reach)[:, None] + self.reach
 
 

@@ -15,8 +15,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from research.places import Pairs
 from research.positions.base import ScorePosition, differences
-from research.shapes import Edges, KeyPositions, Keys, Positions, Queries
+from research.shapes import Keys, Queries
 
 
 class T5Buckets(ScorePosition):
@@ -47,20 +48,13 @@ class T5Buckets(ScorePosition):
     super().__post_init__()
 
   @nn.compact
-  def bias(
-    self,
-    q: Queries,
-    k: Keys,
-    positions_q: Positions,
-    positions_k: KeyPositions,
-    allowed: Edges,
-  ) -> Float[Array, "b h t s"]:
+  def bias(self, q: Queries, k: Keys, pairs: Pairs) -> Float[Array, "b h t s"]:
     table = self.param(
       "table",
       nn.initializers.normal(self.scale),
       (self.buckets, q.shape[2]),
     )
-    rows = table[self.bucket(differences(positions_q, positions_k))]
+    rows = table[self.bucket(differences(pairs))]
     return jnp.moveaxis(rows, -1, 1).astype(jnp.float32)
 
   def bucket(self, distance: Int[Array, "b t s"]) -> Int[Array, "b t s"]:

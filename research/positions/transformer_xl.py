@@ -9,13 +9,14 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from research.places import Pairs
 from research.positions.base import (
   ScorePosition,
   check_axes,
   check_positive,
   rates,
 )
-from research.shapes import Edges, KeyPositions, Keys, Positions, Queries
+from research.shapes import Keys, Positions, Queries
 
 
 class TransformerXL(ScorePosition):
@@ -40,16 +41,9 @@ class TransformerXL(ScorePosition):
     super().__post_init__()
 
   @nn.compact
-  def bias(
-    self,
-    q: Queries,
-    k: Keys,
-    positions_q: Positions,
-    positions_k: KeyPositions,
-    allowed: Edges,
-  ) -> Float[Array, "b h t s"]:
-    check_axes(positions_q)
-    check_axes(positions_k)
+  def bias(self, q: Queries, k: Keys, pairs: Pairs) -> Float[Array, "b h t s"]:
+    check_axes(pairs.positions_q)
+    check_axes(pairs.positions_k)
     size, small = q.shape[2:], nn.initializers.normal(0.02)
     for_keys = self.param("content", small, size)
     for_places = self.param("place", small, size)
@@ -63,12 +57,13 @@ class TransformerXL(ScorePosition):
       jnp.einsum("bthk,whk->bthw", asked, project), 2, axis=-1
     )
     # Only differences matter: small numbers keep the angles exact.
-    first = positions_k[:, :1]
-    sin, cos = (wave[:, :, None] for wave in self._waves(positions_q - first))
+    first = pairs.positions_k[:, :1]
+    asking = self._waves(pairs.positions_q - first)
+    sin, cos = (wave[:, :, None] for wave in asking)
     turned = jnp.concatenate(
       [cosines * sin - sines * cos, sines * sin + cosines * cos], axis=-1
     )
-    waves = jnp.concatenate(self._waves(positions_k - first), axis=-1)
+    waves = jnp.concatenate(self._waves(pairs.positions_k - first), axis=-1)
     at_keys = jnp.einsum("hk,bshk->bhs", for_keys, k.astype(jnp.float32))
     scores = jnp.einsum("bthw,bsw->bhts", turned, waves)
     return (scores + at_keys[:, :, None]) * q.shape[-1] ** -0.5

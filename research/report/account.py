@@ -1,11 +1,13 @@
 """How the numbers of a report came about: what was run, on what, how again."""
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from research.experiment import Experiment
+from research.import_paths import import_path
 from research.plots.readable import NONE, count, rate, seconds
 from research.record import is_record, names
 from research.report.document import Block, Code, Facts, Links, Text
@@ -39,14 +41,14 @@ def what_was_run(experiment: Experiment) -> tuple[Block, ...]:
     ("Training examples", f"{data}"),
     ("Test examples", f"{training.test:,} fresh ones"),
   ]
-  changes = [
-    (change.name, _changes(change.fields)) for change in experiment.variants
+  variants = [
+    (change.name, changes(change.fields)) for change in experiment.variants
   ]
-  tests = [(test.name, _changes(test.fields)) for test in experiment.tests]
+  tests = [(test.name, changes(test.fields)) for test in experiment.tests]
   return (
     Facts(tuple(facts)),
     Text("Variants, as changes of the base below:"),
-    Facts(tuple(changes)),
+    Facts(tuple(variants)),
     *((Text("Further test tasks:"), Facts(tuple(tests))) if tests else ()),
     *(
       Code("\n".join((type(record).__name__, *outline(record, 1))), title)
@@ -76,6 +78,8 @@ def describe(value: Any) -> str:
   """A value in one line; of records only what is not the default."""
   if isinstance(value, tuple):
     return f"({', '.join(map(describe, value))})"
+  if inspect.isfunction(value):
+    return import_path(value)
   if not is_record(value):
     return f"{value:g}" if isinstance(value, float) else str(value)
   fields = {field.name: field for field in dataclasses.fields(value)}
@@ -92,14 +96,17 @@ def _default(field: dataclasses.Field) -> Any:
   return make() if callable(make) else field.default
 
 
-def _changes(fields: Sequence[tuple[str, Any]]) -> str:
+def changes(fields: Sequence[tuple[str, Any]]) -> str:
+  """What a variant changes, in one line."""
   if not fields:
     return "the base itself"
   return "; ".join(f"{path} = {describe(value)}" for path, value in fields)
 
 
 def sweep(experiment: Experiment) -> str:
-  """Seeds × learning rates."""
+  """Seeds × learning rates; or lengths × rounds, where nothing is trained."""
+  if experiment.lengths:
+    return f"{count(len(experiment.lengths), 'length')} × {ROUNDS} rounds"
   training = experiment.training
   rates = count(len(training.learning_rates), "learning rate")
   return f"{count(training.seeds, 'seed')} × {rates}"
@@ -179,12 +186,13 @@ def again(
   """The command, the identity and the files."""
   command = about.get("command") or "python -m experiments run experiment.json"
   identity = about.get("identity", experiment.identity)
+  without = "metrics.jsonl" if experiment.lengths else ""
   return (
     Code(command),
     Facts(
       (("Identity of the record", f"{identity} (the beginning of its hash)"),)
     ),
-    Links(FILES),
+    Links(tuple(file for file in FILES if file[0] != without)),
   )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from research.experiment import Claim, Experiment, Measure
 from research.plots.readable import count, fixed, interval, over, seconds
-from research.report import tables
+from research.report import length_account, length_tables, tables
 from research.report.account import (
   again,
   certainty,
@@ -50,17 +50,19 @@ def contents(
     about: `experiment.json`: the command, the scale and the identity.
     environment: `environment.json`.
   """
+  make = _measured if experiment.lengths else _trained
   sections = (
     Section(
       "Verdicts", (*_warnings(experiment), *_rulings(experiment, summary))
     ),
-    Section("Short answer", _answer(experiment, summary)),
-    Section("By slice", _slices(experiment, summary)),
-    Section("Figures", tuple(pictures)),
-    Section("Background and outcome", (_outcome(experiment, summary),)),
-    Section("What was run", what_was_run(experiment)),
+    *make(experiment, summary, Section("Figures", tuple(pictures))),
     Section("Machine", (machine(environment),)),
-    Section("How sure", certainty(experiment)),
+    Section(
+      "How sure",
+      length_account.certainty(experiment)
+      if experiment.lengths
+      else certainty(experiment),
+    ),
     Section("Run it again", again(experiment, about)),
   )
   spent = seconds(number(environment.get("seconds")))
@@ -73,6 +75,36 @@ def contents(
   )
   kept = tuple(section for section in sections if section.blocks)
   return Document(experiment.name, experiment.question, facts, kept)
+
+
+def _trained(
+  experiment: Experiment, summary: Summary, figures: Section
+) -> tuple[Section, ...]:
+  """What came out of training."""
+  outcome = _outcome(experiment, summary, _reached(experiment, summary))
+  return (
+    Section("Short answer", _answer(experiment, summary)),
+    Section("By slice", _slices(experiment, summary)),
+    figures,
+    Section("Background and outcome", (outcome,)),
+    Section("What was run", what_was_run(experiment)),
+  )
+
+
+def _measured(
+  experiment: Experiment, summary: Summary, figures: Section
+) -> tuple[Section, ...]:
+  """What came out of mixers that were timed alone."""
+  reached = length_tables.reached(experiment, summary)
+  return (
+    Section("Short answer", length_tables.short_answer(experiment, summary)),
+    figures,
+    Section("By length", length_tables.by_length(experiment, summary)),
+    Section(
+      "Background and outcome", (_outcome(experiment, summary, reached),)
+    ),
+    Section("What was run", length_account.what_was_run(experiment)),
+  )
 
 
 def _warnings(experiment: Experiment) -> list[Block]:
@@ -116,8 +148,8 @@ def _ruling(row: VerdictRow, claim: Claim | None) -> Ruling:
     details.append(
       f"{count(row.seeds_needed, row.unit)} would decide it, at this spread."
       if row.seeds_needed is not None
-      else "No number of seeds that can be told would decide it (none below "
-      f"{SEEDS_LIMIT}, or the spread is unknown)."
+      else f"No number of {row.unit}s that can be told would decide it (none "
+      f"below {SEEDS_LIMIT}, or the spread is unknown)."
     )
   return Ruling(
     row.verdict,  # type: ignore[arg-type]
@@ -167,16 +199,22 @@ def _slices(experiment: Experiment, summary: Summary) -> tuple[Block, ...]:
   return tuple(found)
 
 
-def _outcome(experiment: Experiment, summary: Summary) -> Block:
-  """What was known beside what came out."""
-  known = [part for part in experiment.background.split("\n\n") if part.strip()]
-  reached = "; ".join(
+def _reached(experiment: Experiment, summary: Summary) -> list[str]:
+  """The scores, the best first, in a sentence."""
+  scores = "; ".join(
     f"{row.variant} {fixed(row.mean)} {interval(row.low, row.high)}"
     for row in tables.ranked(experiment, summary)
   )
-  score = tables.title(experiment)
-  told = [f"{score} here, the best first: {reached}."] if reached else []
-  told += [
+  title = tables.title(experiment)
+  return [f"{title} here, the best first: {scores}."] if scores else []
+
+
+def _outcome(
+  experiment: Experiment, summary: Summary, reached: list[str]
+) -> Block:
+  """What was known beside what came out."""
+  known = [part for part in experiment.background.split("\n\n") if part.strip()]
+  told = reached + [
     f"{row.verdict.capitalize()}: {row.text}" for row in summary.verdicts
   ]
   return Columns(

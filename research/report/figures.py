@@ -10,7 +10,7 @@ from typing import Any
 
 from research.experiment import Experiment
 from research.plots.readable import fixed
-from research.report import tables
+from research.report import length_figures, tables
 from research.report.document import Picture
 from research.results import Row, Summary
 
@@ -75,6 +75,8 @@ def figures(
     ModuleNotFoundError: matplotlib is not installed; names the extra.
   """
   plots = load_plots()
+  if experiment.lengths:
+    return length_figures.figures(experiment, summary, plots)
   rows = tables.ranked(experiment, summary)
   if not rows:
     return {}
@@ -108,6 +110,8 @@ def pictures(
     summary: its numbers.
     files: name → the text of the figure's SVG file.
   """
+  if experiment.lengths:
+    return length_figures.pictures(experiment, summary, files, load_plots())
   rows = tables.ranked(experiment, summary)
   said = ", ".join(f"{row.variant} {fixed(row.mean)}" for row in rows)
   lost = [row.variant for row in rows if not math.isfinite(row.mean)]
@@ -135,7 +139,7 @@ def load_plots() -> types.SimpleNamespace:
     ModuleNotFoundError: matplotlib is not installed; names the extra.
   """
   try:
-    from research.plots import accuracy, cost, curves, slices, style
+    from research.plots import accuracy, cost, curves, growth, slices, style
   except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
       f"figures need {error.name}, which is not installed; allowed: "
@@ -143,7 +147,12 @@ def load_plots() -> types.SimpleNamespace:
       name=error.name,
     ) from error
   return types.SimpleNamespace(
-    accuracy=accuracy, cost=cost, curves=curves, slices=slices, style=style
+    accuracy=accuracy,
+    cost=cost,
+    curves=curves,
+    growth=growth,
+    slices=slices,
+    style=style,
   )
 
 

@@ -8,7 +8,7 @@ import pathlib
 
 from research.experiment import Experiment
 from research.folder import read_curves, read_experiment
-from research.report import tables
+from research.report import length_tables, tables
 from research.report.contents import contents
 from research.report.document import markdown, markdown_table, plain_table
 from research.report.figures import figures, load_plots, pictures
@@ -54,7 +54,7 @@ def table(
   experiment: Experiment,
   form: str = "plain",
 ) -> str:
-  """The short answer, the best variant first.
+  """The short answer.
 
   Args:
     summary: the numbers.
@@ -65,10 +65,11 @@ def table(
   Raises:
     ValueError: another form.
   """
+  kind = length_tables if experiment.lengths else tables
   if form == "plain":
-    return plain_table(tables.brief(experiment, summary))
+    return plain_table(kind.brief(experiment, summary))
   if form == "markdown":
-    return markdown_table(tables.answer(experiment, summary))
+    return markdown_table(kind.answer(experiment, summary))
   if form == "html":
-    return html_table(tables.answer(experiment, summary))
+    return html_table(kind.answer(experiment, summary))
   raise ValueError(f"form = {form!r}; allowed: 'plain', 'markdown', 'html'")

@@ -27,7 +27,17 @@ class Score(nn.Module):
 
   def __call__(self, q: Queries, k: Keys) -> Scores:
     """Float32 scores of every key for every query."""
-    raise NotImplementedError(lacks(self, "__call__"))
+    scale = self.scale(q.shape[-1])
+    if scale is None:
+      raise NotImplementedError(lacks(self, "__call__"))
+    return products(q, k) * scale
+
+  def scale(self, key_width: int) -> float | None:
+    """What q · k is multiplied by, if the score is this; None if it is not.
+
+    A class that gives a number needs no `__call__`.
+    """
+    return None
 
   @property
   def is_product(self) -> bool:

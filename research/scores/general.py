@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from research.scores.base import Score, Scores, products
-from research.shapes import Keys, Queries, SharedKeys
+from research.scores.base import Score
+from research.shapes import Queries, SharedKeys
 
 
 class General(Score):
@@ -29,8 +29,8 @@ class General(Score):
     # i: the key width on the side of the queries.
     return jnp.einsum("bthi,hik->bthk", q, matrix.astype(q.dtype)), k
 
-  def __call__(self, q: Queries, k: Keys) -> Scores:
-    return products(q, k) * q.shape[-1] ** -0.5
+  def scale(self, key_width: int) -> float:
+    return key_width**-0.5
 
   @property
   def is_product(self) -> bool:

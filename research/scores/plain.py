@@ -3,15 +3,14 @@
 Formula: q · k. Cost: O(t s k) per head, no parameters.
 """
 
-from research.scores.base import Score, Scores, products
-from research.shapes import Keys, Queries
+from research.scores.base import Score
 
 
 class DotProduct(Score):
   """Scores grow like √k with the key width, and the weights sharpen."""
 
-  def __call__(self, q: Queries, k: Keys) -> Scores:
-    return products(q, k)
+  def scale(self, key_width: int) -> float:
+    return 1.0
 
   @property
   def is_product(self) -> bool:

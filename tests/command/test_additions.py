@@ -1,3 +1,4 @@
+import flax.linen as nn
 import pytest
 
 from research.attention.layer import Attention
@@ -13,6 +14,21 @@ WINDOW = "research.masks:Window"
 POSITIONS = "research.positions"
 TASK = "research.tasks.labelling:ContextLabelling"
 HALF = "tests.command.tiny:HalfDone"
+NEAR = f"{__name__}:near"
+
+
+def near(score, batch, head, query, key):
+  """Prefers keys that are near."""
+  return score - abs(query - key)
+
+
+class Reach(nn.Module):
+  """A module in the place of a function."""
+
+  keys: int = 1
+
+  def __call__(self, batch, head, query, key):
+    return query - key < self.keys
 
 
 @pytest.fixture
@@ -53,6 +69,33 @@ def test_a_field_may_be_a_class_again(experiment):
   assert mixer.variant("hard").model.mixer.position.windows == (2, 3)
 
 
+def test_a_field_may_be_a_function(experiment):
+  given = f"near={ATTENTION}(heads=4, score_mod={NEAR})"
+  mixer = add_mixer(experiment, given).variant("near").model.mixer
+  assert mixer.score_mod is near
+  assert to_json(mixer) == to_json(Attention(heads=4, score_mod=near))
+
+
+def test_a_module_may_stand_in_place_of_a_function(experiment):
+  for text, module in (
+    (f"{__name__}:Reach(keys=2)", Reach(keys=2)),
+    (f"{__name__}:Reach", Reach()),
+  ):
+    given = f"near={ATTENTION}(mask_mod={text}, score_mod={NEAR})"
+    mixer = add_mixer(experiment, given).variant("near").model.mixer
+    wanted = Attention(mask_mod=module, score_mod=near)
+    assert to_json(mixer) == to_json(wanted)
+
+
+def test_a_file_that_cannot_be_read_is_told_as_python_does(
+  experiment, tmp_path, monkeypatch
+):
+  (tmp_path / "broken_rule.py").write_text("def rule(:\n")
+  monkeypatch.syspath_prepend(tmp_path)
+  with pytest.raises(SyntaxError, match=r"broken_rule\.py, line 1"):
+    add_mixer(experiment, f"x={ATTENTION}(score_mod=broken_rule:rule)")
+
+
 def test_a_task_takes_the_place_and_claims_go(experiment):
   changed = replace_task(
     experiment, f"{TASK}(length=16, distances=(1, 3), direction='left')"
@@ -79,7 +122,13 @@ def test_a_task_takes_the_place_and_claims_go(experiment):
     (f"{ATTENTION}(heads=open)", "cannot be read"),
     (f"{ATTENTION}(heads=open(2))", "cannot be read"),
     (f"{ATTENTION}(score=no.such:Score)", "'no.such:Score' cannot be"),
-    (f"{ATTENTION}(score=json:dumps)", "is no record"),
+    (f"{ATTENTION}(score=json:dumps)", "score = json:dumps has the wrong type"),
+    (f"{ATTENTION}(score=json:decoder)", "is no record"),
+    (f"{ATTENTION}(heads=open)", "and functions, as package.module:name"),
+    (f"{ATTENTION}(score_mod=json:no)", "score_mod.class = 'json:no' cannot"),
+    (f"{ATTENTION}(score_mod={NEAR}())", f"score_mod.class = '{NEAR}' is no"),
+    (f"{ATTENTION}(score_mod=research.masks:Causal)", "allowed: a function"),
+    (f"{ATTENTION}(score_mod=3)", "score_mod = 3 has the wrong type"),
     (f"{ATTENTION}(score={TASK})", "has the wrong type; allowed: Score"),
     (f"{ATTENTION}(mask=research.masks:Window)", "lacks the field 'width'"),
     (f"{ATTENTION}(heads=2)(key_heads=1)", "more than one pair of brackets"),

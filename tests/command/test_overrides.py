@@ -1,6 +1,7 @@
 import dataclasses
 import importlib.util
 
+import flax.linen as nn
 import pytest
 
 from research.attention.layer import Attention
@@ -9,6 +10,22 @@ from research.experiment import Change
 from research.positions.rotary import Rotary
 from research.record import to_json
 from tests.command import tiny
+
+NEAR = f"{__name__}:near"
+
+
+def near(score, batch, head, query, key):
+  """Prefers keys that are near."""
+  return score - abs(query - key)
+
+
+class Reach(nn.Module):
+  """A module in the place of a function."""
+
+  keys: int = 1
+
+  def __call__(self, batch, head, query, key):
+    return query - key < self.keys
 
 
 @pytest.fixture
@@ -50,6 +67,8 @@ def test_without_arguments_the_record_is_the_same_object(experiment):
     ("--training.schedule cosine", {"training.schedule": "cosine"}),
     ("--model.mixer.bias", {"model.mixer.bias": True}),
     ("--model.mixer.no_bias", {}),
+    (f"--model.mixer.score_mod {NEAR} --model.width 4",
+     {"model.mixer.score_mod.function": NEAR, "model.width": 4}),
     ("--model.layers 1", {}),
     ("--task.length 6 --task.distances 1 --model.width 4",
      {"task.length": 6, "task.distances": [1], "model.width": 4}),
@@ -130,6 +149,32 @@ def test_records_in_a_tuple_have_paths_by_number(experiment):
   assert [part.heads for part in parts] == [2, 4]
 
 
+def test_a_module_in_place_of_a_function_has_fields_with_paths(
+  experiment, capsys
+):
+  layer = Attention(mask_mod=Reach(), position=Rotary())
+  own = Change("own", (("model.mixer", layer),))
+  model = dataclasses.replace(experiment.model, mixer=layer)
+  experiment = dataclasses.replace(
+    experiment, model=model, variants=(Change("base"), own), claims=()
+  )
+  text = (
+    "--model.mixer.mask_mod.keys 2 --model.mixer.position.base 9 "
+    f"--model.layers 3 --variants.own.model.mixer.mask_mod.keys 4 "
+    f"--variants.own.model.mixer.score_mod {NEAR}"
+  )
+  new = changed(experiment, text)
+  base, own = (new.variant(name).model for name in ("base", "own"))
+  assert (base.mixer.mask_mod, base.layers) == (Reach(keys=2), 3)
+  assert base.mixer.position == Rotary(base=9.0)
+  assert own.mixer == dataclasses.replace(
+    layer, mask_mod=Reach(keys=4), score_mod=near
+  )
+  with pytest.raises(SystemExit):
+    changed(experiment, "--help")
+  assert "--model.mixer.mask_mod.keys" in capsys.readouterr().out
+
+
 def test_names_of_variants_need_not_be_identifiers(experiment):
   two = Change("2-heads", (("model.mixer", Attention(heads=2)),))
   experiment = dataclasses.replace(
@@ -160,6 +205,8 @@ def test_a_path_that_no_variant_uses_is_refused(experiment):
     ("--training.steps 1.5", ("--training.steps", "1.5")),
     ("--training.schedule linear", ("--training.schedule", "cosine")),
     ("--training.seeds 0", ("training.seeds = 0", "1 or more")),
+    ("--model.mixer.score_mod json:no", ("score_mod", "'json:no'", "cannot")),
+    ("--model.mixer.score_mod os:getcwd", ("'os:getcwd' is no function",)),
   ],
 )  # fmt: skip
 def test_wrong_paths_and_values_end_with_the_message_of_tyro(

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import pytest
 
@@ -65,8 +66,12 @@ def test_one_variant_is_shown_whole(cheap, capsys):
   assert lines[0] == "variants.rotary.task = ContextLabelling"
   assert "  variants.rotary.training.batch = 4" in lines
   assert "  variants.rotary.training.steps = 2" in lines
-  assert [line.split()[0] for line in lines[-3:-1]] == ["variant", "rotary"]
-  assert lines[-1] == "3 MiB of temporary memory to train 2 members"
+  assert [line.split()[0] for line in lines[-4:-2]] == ["variant", "rotary"]
+  assert lines[-2] == "3 MiB of temporary memory to train 2 members"
+  assert re.fullmatch(
+    r"model.mixer is evaluated as 'dense' \(8 queries and 8 keys: .*\)",
+    lines[-1],
+  )
 
 
 def test_every_path_that_is_shown_can_be_overridden(cheap, capsys):
@@ -82,6 +87,28 @@ def test_every_path_that_is_shown_can_be_overridden(cheap, capsys):
   new = override_by_path(tiny.experiment(), arguments, "mixerlab")
   for name in new.names():
     assert new.variant(name) == tiny.experiment().variant(name)
+
+
+def test_functions_are_shown_by_their_import_paths(cheap, here, capsys):
+  (here / "shown_rules.py").write_text(
+    "import flax.linen as nn\n\n\n"
+    "def near(score, batch, head, query, key):\n"
+    "  return score - abs(query - key)\n\n\n"
+    "class Reach(nn.Module):\n"
+    "  keys: int = 1\n\n"
+    "  def __call__(self, batch, head, query, key):\n"
+    "    return query - key < self.keys\n"
+  )
+  mixer = (
+    "near=research.attention.layer:Attention(score_mod=shown_rules:near, "
+    "mask_mod=shown_rules:Reach(keys=3))"
+  )
+  lines = shown(capsys, "--mixer", mixer, "--model", "near")
+  path = "variants.near.model.mixer"
+  assert f"    {path}.score_mod = shown_rules:near" in lines
+  assert f"    {path}.mask_mod = Reach" in lines
+  assert f"      {path}.mask_mod.keys = 3" in lines
+  assert not any("<function" in line for line in lines)
 
 
 def test_what_does_not_fit_is_told_with_the_variant(cheap, capsys):
@@ -126,7 +153,7 @@ def test_bytes_are_readable(number, text):
 
 def test_the_real_cost_of_a_variant_is_shown(here, capsys):
   tiny.write(here)
-  counts, memory = shown(capsys, "--model", "attention")[-2:]
+  counts, memory, _ = shown(capsys, "--model", "attention")[-3:]
   name, parameters, state, flops = counts.split()
   assert (name, state) == ("attention", "128")
   assert int(parameters) > 0

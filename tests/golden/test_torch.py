@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 
 from research.attention.layer import Attention
-from research.evaluations.attention import attend
+from research.evaluations.attention.attend import attention
 from research.masks import Causal, Full, Window
 from research.models.feed_forward import FeedForward
-from research.normalizers.softmax import Softmax
 from research.places import Places, whole
-from research.scores.scaled import ScaledDotProduct
 from tests.golden.reading import Inputs, check, golden, linear, ours
 from tests.tolerance import assert_close, bound
 
@@ -62,14 +60,8 @@ def product(inputs: Inputs, allowed: np.ndarray) -> jax.Array:
   """Attention without parameters in torch's layout [b h t k]."""
   q, k, v = (inputs[name].swapaxes(1, 2) for name in ("query", "key", "value"))
   size = q.shape[:1] + (1,) + q.shape[1:2] + k.shape[1:2]
-  y, _ = attend(
-    q,
-    k,
-    v,
-    jnp.broadcast_to(jnp.asarray(allowed), size),
-    score=ScaledDotProduct(),
-    normalize=Softmax(),
-  )
+  allowed = jnp.broadcast_to(jnp.asarray(allowed), size)
+  y = attention(q, k, v, mask_mod=lambda b, h, t, s: allowed[b, 0, t, s])
   return y.swapaxes(1, 2)
 
 

@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 
 from research.attention.layer import Attention
-from research.evaluations.attention import attend
+from research.evaluations.attention.attend import attention
 from research.masks import Causal, Full
-from research.normalizers.softmax import Softmax
-from research.places import whole
+from research.places import Pairs, whole
 from research.positions.alibi import ALiBi
 from research.positions.rotary import Rotary
 from research.positions.t5 import T5Buckets
 from research.positions.transformer_xl import TransformerXL
 from research.scores.plain import DotProduct
-from research.scores.scaled import ScaledDotProduct
 from tests.golden.reading import Inputs, check, golden, linear
 from tests.tolerance import assert_close
 
@@ -25,8 +23,8 @@ def alibi(name: str, q: jax.Array, k: jax.Array) -> tuple[jax.Array, jax.Array]:
   positions = jnp.asarray(golden(name)["positions"])
   valid = golden(name)["valid"]
   allowed = Causal().dense(5, 5) & valid[:, None, :] & valid[:, :, None]
-  given = q, k, positions, positions, jnp.asarray(allowed)
-  return ALiBi().bias(*given), given[-1]
+  allowed = jnp.asarray(allowed)[:, None]
+  return ALiBi().bias(q, k, Pairs(positions, positions, allowed)), allowed
 
 
 @pytest.mark.parametrize("name", ["alibi_8", "alibi_12"])
@@ -34,8 +32,13 @@ def test_alibi(name):
   def function(inputs: Inputs) -> jax.Array:
     q, k, v = (inputs[x].swapaxes(1, 2) for x in "qkv")
     bias, allowed = alibi(name, q, k)
-    parts = {"score": ScaledDotProduct(), "normalize": Softmax()}
-    y, _ = attend(q, k, v, allowed[:, None], bias, **parts)
+    y = attention(
+      q,
+      k,
+      v,
+      score_mod=lambda score, b, h, t, s: score + bias[b, h, t, s],
+      mask_mod=lambda b, h, t, s: allowed[b, 0, t, s],
+    )
     return y.swapaxes(1, 2)
 
   check(name, function)
@@ -49,7 +52,7 @@ def test_alibi_slopes(name):
   # cancels in the softmax.
   theirs = golden(name)["biases"]
   theirs = theirs - theirs.swapaxes(2, 3)
-  seen = np.asarray(allowed)[:, None]
+  seen = np.asarray(allowed)
   assert_close(jnp.where(seen, bias, 0), theirs * seen, level="core")
   assert theirs[:, -1].any()
 

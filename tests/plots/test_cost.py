@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from research.plots.cost import _decades, against
+from research.plots.cost import against, decades
 from research.plots.style import looks
 from tests.plots.rows import NAN, drawn, row, texts
 
@@ -76,5 +76,5 @@ def test_scores_that_are_no_shares_set_the_axis():
 
 @pytest.mark.parametrize("cost", [1.0, 1.41, 14.1, 9.9, 3e6])
 def test_a_single_cost_has_a_tick(cost):
-  ticks = _decades(cost, cost)
+  ticks = decades(cost, cost)
   assert ticks and all(cost / 1.4 <= tick <= cost * 1.4 for tick in ticks)

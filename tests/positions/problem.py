@@ -7,15 +7,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from research.places import Pairs
 from tests.tolerance import assert_close
 
 KEYS = np.array([[0, 1, 4, 9, 11], [2, 3, 5, 6, 20]], np.int32)
 QUERIES = np.array([[1, 9, 11], [2, 6, 20]], np.int32)
-WHERE = jnp.asarray(QUERIES), jnp.asarray(KEYS)
-"""The same, as an encoding takes them."""
 APART = QUERIES[:, :, None] - KEYS[:, None, :]
-EVERYBODY = np.ones(APART.shape, bool)
 STEP = 1e-5
+
+
+def pairs(positions_q: Any, positions_k: Any) -> Pairs:
+  """Queries and keys at these positions; all may look at all."""
+  q, k = jnp.asarray(positions_q), jnp.asarray(positions_k)
+  everybody = jnp.ones((q.shape[0], 1, q.shape[1], k.shape[1]), bool)
+  return Pairs(q, k, everybody)
+
+
+PAIRS = pairs(QUERIES, KEYS)
 
 
 def draw(seed: int, *shapes: tuple[int, ...]) -> list[np.ndarray]:

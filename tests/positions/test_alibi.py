@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.positions.alibi import ALiBi, slopes_of
+from tests.positions.problem import pairs
 from tests.tolerance import assert_close
 
 EIGHT = [1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64, 1 / 128, 1 / 256]
@@ -28,9 +29,7 @@ def test_far_keys_score_lower_on_both_sides():
   queries = np.array([[4, 9], [0, 30]])
   keys = np.array([[0, 4, 9, 11], [2, 3, 30, 31]])
   q, k = jnp.zeros((2, 2, 3, 4)), jnp.zeros((2, 4, 3, 4))
-  allowed = jnp.ones((2, 2, 4), bool)
-  where = jnp.asarray(queries), jnp.asarray(keys)
-  bias = ALiBi().apply({}, q, k, *where, allowed, method="bias")
+  bias = ALiBi().apply({}, q, k, pairs(queries, keys), method="bias")
   distance = np.abs(queries[:, :, None] - keys[:, None, :]).astype(np.float64)
   slopes = np.array([1 / 16, 1 / 256, 1 / 4])
   wanted = -slopes[None, :, None, None] * distance[:, None]

@@ -7,12 +7,12 @@ import pytest
 
 from research.positions.fire import Fire
 from tests.positions.problem import (
-  EVERYBODY,
   KEYS,
+  PAIRS,
   QUERIES,
-  WHERE,
   assert_follows,
   draw,
+  pairs,
 )
 
 FIRE = Fire(hidden=3, slope=0.3, threshold=7.0)
@@ -36,8 +36,7 @@ def formula(parameters, q, k):
 
 
 def ours(parameters, q, k):
-  where = *WHERE, jnp.asarray(EVERYBODY)
-  return FIRE.apply({"params": parameters}, q, k, *where, method="bias")
+  return FIRE.apply({"params": parameters}, q, k, PAIRS, method="bias")
 
 
 def test_scores_are_those_of_the_paper():
@@ -46,18 +45,15 @@ def test_scores_are_those_of_the_paper():
 
 
 def test_the_first_token_alone_is_finite():
-  zero = jnp.zeros((2, 1), jnp.int32), jnp.zeros((2, 1), jnp.int32)
+  zero = pairs([[0], [0]], [[0], [0]])
   q, k = jnp.asarray(Q[:, :1]), jnp.asarray(K[:, :1])
 
   @jax.jit
   @jax.grad
   def slopes(variables):
-    alone = jnp.ones((2, 1, 1), bool)
-    return FIRE.apply(variables, q, k, *zero, alone, method="bias").sum()
+    return FIRE.apply(variables, q, k, zero, method="bias").sum()
 
-  variables = FIRE.init(
-    jax.random.key(0), q, k, *zero, jnp.ones((2, 1, 1), bool), method="bias"
-  )
+  variables = FIRE.init(jax.random.key(0), q, k, zero, method="bias")
   assert all(np.isfinite(g).all() for g in jax.tree.leaves(slopes(variables)))
 
 

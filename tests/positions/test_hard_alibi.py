@@ -6,6 +6,7 @@ import pytest
 
 from research.normalizers.softmax import Softmax
 from research.positions.hard_alibi import HardALiBi
+from tests.positions.problem import pairs
 
 QUERIES = np.array([[4, 9], [0, 30]])
 KEYS = np.array([[0, 3, 4, 9, 11], [2, 3, 5, 29, 30]])
@@ -13,9 +14,8 @@ KEYS = np.array([[0, 3, 4, 9, 11], [2, 3, 5, 29, 30]])
 
 def bias_of(encoding: HardALiBi, heads: int) -> np.ndarray:
   q, k = jnp.zeros((2, 2, heads, 4)), jnp.zeros((2, 5, heads, 4))
-  where = jnp.asarray(QUERIES), jnp.asarray(KEYS)
-  allowed = jnp.ones((2, 2, 5), bool)
-  return np.asarray(encoding.apply({}, q, k, *where, allowed, method="bias"))
+  where = pairs(QUERIES, KEYS)
+  return np.asarray(encoding.apply({}, q, k, where, method="bias"))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from research.positions.kerple import Kerple
+from tests.positions.problem import pairs
 from tests.tolerance import assert_close
 
 QUERIES = np.array([[4, 9], [0, 30]])
@@ -20,19 +21,15 @@ SEED = np.random.default_rng(3).normal(size=(2, H, 2, 4))
 
 def bias_of(encoding: Kerple, parameters: Any) -> Any:
   q, k = jnp.zeros((2, 2, H, 4)), jnp.zeros((2, 4, H, 4))
-  where = jnp.asarray(QUERIES), jnp.asarray(KEYS)
-  allowed = jnp.ones((2, 2, 4), bool)
-  variables = {"params": parameters}
-  return encoding.apply(variables, q, k, *where, allowed, method="bias")
+  variables, where = {"params": parameters}, pairs(QUERIES, KEYS)
+  return encoding.apply(variables, q, k, where, method="bias")
 
 
 def started(kind: str, heads: int) -> Any:
   q, k = jnp.zeros((1, 1, heads, 4)), jnp.zeros((1, 1, heads, 4))
-  where = jnp.zeros((1, 1), jnp.int32)
-  allowed = jnp.ones((1, 1, 1), bool)
-  return Kerple(kind).init(
-    jax.random.key(0), q, k, where, where, allowed, method="bias"
-  )["params"]
+  where = pairs([[0]], [[0]])
+  variables = Kerple(kind).init(jax.random.key(0), q, k, where, method="bias")
+  return variables["params"]
 
 
 def softplus(x: np.ndarray) -> np.ndarray:

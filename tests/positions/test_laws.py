@@ -11,6 +11,7 @@ import pytest
 from research.positions.base import InputPosition, ScorePosition
 from tests.cases import Laws
 from tests.positions.cases import CASES, PositionCase
+from tests.positions.problem import pairs
 from tests.tolerance import assert_close
 
 B, T, S, H, K, V = 2, 3, 5, 2, 4, 6
@@ -25,7 +26,6 @@ generator = np.random.default_rng(3)
 Q = jnp.asarray(generator.normal(size=(B, T, H, K)), jnp.float32)
 KEY = jnp.asarray(generator.normal(size=(B, S, H, K)), jnp.float32)
 X = jnp.asarray(generator.normal(size=(B, S, K)), jnp.float32)
-EVERYBODY = jnp.ones((B, T, S), bool)
 
 
 def at_scores(case: PositionCase) -> bool:
@@ -40,8 +40,7 @@ def _scores(module: Any, q: Any, k: Any, at_q: Any, at_k: Any) -> Any:
   q, k = module.rotate(q, k, at_q, at_k)
   assert q.shape[-1] == k.shape[-1]
   scores = jnp.einsum("bthk,bshk->bhts", q, k) * q.shape[-1] ** -0.5
-  everybody = jnp.ones(q.shape[:2] + k.shape[1:2], bool)
-  bias = module.bias(q, k, at_q, at_k, everybody)
+  bias = module.bias(q, k, pairs(at_q, at_k))
   return scores if bias is None else scores + bias
 
 
@@ -49,7 +48,7 @@ def _read(module: Any, q: Any, k: Any, at_q: Any, at_k: Any) -> Any:
   """Everything that an encoding tells: scores, and what it adds to values."""
   scores = _scores(module, q, k, at_q, at_k)
   weights = jax.nn.softmax(scores, axis=-1)
-  return scores, module.values(weights, V, at_q, at_k)
+  return scores, module.values(weights, V, pairs(at_q, at_k))
 
 
 def started(module: Any, q: Any, k: Any, at_q: Any, at_k: Any) -> Any:
@@ -121,7 +120,7 @@ def test_dtype_is_kept_in_scores(name):
   high = jax.tree.map(lambda x: x.astype(jnp.float32), low)
   wanted = encoding.apply(variables, *high, *where, method="rotate")
   assert_close((q, k), wanted, level="core")
-  bias = encoding.apply(variables, *low, *where, EVERYBODY, method="bias")
+  bias = encoding.apply(variables, *low, pairs(*where), method="bias")
   if bias is not None:
     assert bias.shape == (B, H, T, S) and bias.dtype == jnp.float32
 

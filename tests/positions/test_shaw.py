@@ -7,8 +7,7 @@ import pytest
 from research.positions.shaw import ShawRelative
 from tests.positions.problem import (
   APART,
-  EVERYBODY,
-  WHERE,
+  PAIRS,
   assert_follows,
   draw,
 )
@@ -23,7 +22,7 @@ def test_scores_are_those_of_the_paper():
   def ours(table, q, k):
     return ShawRelative(REACH).apply(
       {"params": {"on_keys": {"table": table}}},
-      *(q, k, *WHERE, jnp.asarray(EVERYBODY)),
+      *(q, k, PAIRS),
       method="bias",
     )
 
@@ -39,7 +38,7 @@ def test_values_are_those_of_the_paper():
   def ours(table, weights):
     return ShawRelative(REACH).apply(
       {"params": {"on_values": {"table": table}}},
-      *(weights, 6, *WHERE),
+      *(weights, 6, PAIRS),
       method="values",
     )
 
@@ -52,7 +51,7 @@ def test_values_are_those_of_the_paper():
 def test_values_may_be_left_out():
   weights = jnp.ones((2, 2, 3, 5))
   alone = ShawRelative(with_values=False)
-  assert alone.apply({}, weights, 6, *WHERE, method="values") is None
+  assert alone.apply({}, weights, 6, PAIRS, method="values") is None
 
 
 def test_refused():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from research.positions.t5 import T5Buckets
+from tests.positions.problem import pairs
 from tests.tolerance import assert_close
 
 
@@ -58,8 +59,7 @@ def test_biases_are_rows_of_the_table():
   queries = np.array([[4, 9], [0, 30]])
   keys = np.array([[0, 4, 9, 11], [2, 3, 30, 31]])
   q, k = jnp.zeros((2, 2, 3, 4)), jnp.zeros((2, 4, 3, 4))
-  allowed = jnp.ones((2, 2, 4), bool)
-  where = jnp.asarray(queries), jnp.asarray(keys)
+  where = pairs(queries, keys)
   encoding = T5Buckets(buckets=8, limit=16, bidirectional=True)
   generator = np.random.default_rng(3)
   table = np.float32(generator.normal(size=(8, 3)))
@@ -67,7 +67,7 @@ def test_biases_are_rows_of_the_table():
 
   def bias_of(table: jax.Array) -> jax.Array:
     variables = {"params": {"table": table}}
-    return encoding.apply(variables, q, k, *where, allowed, method="bias")
+    return encoding.apply(variables, q, k, where, method="bias")
 
   bias, back = jax.vjp(bias_of, jnp.asarray(table))
   # Two exact buckets, then those from 2, 6 (2 · √8 = 5.7) on; 4 more later.

@@ -8,10 +8,11 @@ import pytest
 from research.positions.transformer_xl import TransformerXL
 from tests.positions.problem import (
   APART,
-  EVERYBODY,
-  WHERE,
+  KEYS,
+  QUERIES,
   assert_follows,
   draw,
+  pairs,
 )
 from tests.tolerance import assert_close
 
@@ -22,8 +23,8 @@ Q, K = draw(0, (2, 3, 2, 4), (2, 5, 2, 4))
 
 
 def ours(parameters, q, k, shift=0):
-  where = WHERE[0] + shift, WHERE[1] + shift, jnp.asarray(EVERYBODY)
-  return XL.apply({"params": parameters}, q, k, *where, method="bias")
+  where = pairs(QUERIES + shift, KEYS + shift)
+  return XL.apply({"params": parameters}, q, k, where, method="bias")
 
 
 def formula(parameters, q, k):

@@ -1,0 +1,1 @@
+"""Attention without parameters of its own, in forms that agree."""

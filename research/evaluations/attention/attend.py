@@ -1,0 +1,162 @@
+"""Attention behind one name, in whichever form fits."""
+
+from typing import Any, get_args
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from research.evaluations.attention.base import GroupValues, Side, meet
+from research.evaluations.attention.blockwise import blockwise
+from research.evaluations.attention.choice import Evaluation, choose
+from research.evaluations.attention.dense import dense
+from research.evaluations.attention.library import library
+from research.evaluations.attention.modifications import (
+  Modification,
+  everybody,
+  kept,
+)
+from research.evaluations.attention.probe import probe
+from research.evaluations.attention.rules import Functions, Parts, rules
+from research.masks import Full, Mask
+from research.shapes import Edges, Queries, SharedKeys
+
+_MODS = ("score_mod", "mask_mod", "weight_mod")
+
+
+def attention(
+  q: Queries,
+  k: SharedKeys,
+  v: GroupValues,
+  *,
+  mask: Mask = Full(),  # noqa: B008 (frozen)
+  score_mod: Modification = kept,
+  mask_mod: Modification = everybody,
+  weight_mod: Modification = kept,
+  segments: Int[Array, "b t"] | None = None,
+  evaluation: Evaluation = "auto",
+) -> Float[Array, "b t h v"]:
+  """Softmax attention, changed by functions of one pair of query and key.
+
+  Positions count from 0 on both sides.
+
+  Args:
+    q: queries [b t h k].
+    k: keys [b s g k]; g divides h.
+    v: values [b s g v].
+    mask: who may look at whom, known before the data; what it leaves out
+      costs nothing.
+    score_mod: (score, batch, head, query, key) → score, before softmax.
+    mask_mod: (batch, head, query, key) → whether the pair is allowed.
+    weight_mod: (weight, batch, head, query, key) → weight, after softmax.
+    segments: of packed sequences, which never interact; 0 is padding. For
+      queries and keys of one sequence.
+    evaluation: the form, as in `Attention`.
+
+  Raises:
+    ValueError: a function that gives no number for a pair, a form that is
+      unknown or not allowed by the functions, or segments that do not fit.
+  """
+  known = get_args(Evaluation)
+  if evaluation not in known:
+    allowed = ", ".join(map(repr, known))
+    raise ValueError(f"evaluation = {evaluation!r}; allowed: {allowed}")
+  parts = Parts(score_mod=score_mod, mask_mod=mask_mod, weight_mod=weight_mod)
+  query, key = (
+    Side(jnp.broadcast_to(jnp.arange(x.shape[1])[None], x.shape[:2]))
+    for x in (q, k)
+  )
+  if segments is not None:
+    if not segments.shape == q.shape[:2] == k.shape[:2]:
+      raise ValueError(
+        f"segments has shape {segments.shape}; allowed: (b, t) = "
+        f"{q.shape[:2]} with as many keys as queries, here {k.shape[1]}"
+      )
+    query = query._replace(segments=segments)
+    key = key._replace(segments=segments)
+  return attend(q, k, v, query, key, mask, parts, evaluation=evaluation)[0]
+
+
+def attend(
+  q: Queries,
+  k: SharedKeys,
+  v: GroupValues,
+  query: Side,
+  key: Side,
+  mask: Mask,
+  parts: Parts,
+  *,
+  edges: Edges | None = None,
+  evaluation: Evaluation = "auto",
+  starting: bool = False,
+) -> tuple[Float[Array, "b t heads v"], Float[Array, "b heads t s"] | None]:
+  """What the queries read, by the parts of attention.
+
+  Args:
+    q: queries as they meet keys.
+    k: keys likewise.
+    v: values.
+    query: where the queries stand.
+    key: where the keys stand.
+    mask: who may look at whom, by index.
+    parts: what is computed; modules are bound, or without parameters.
+    edges: of a graph, or None.
+    evaluation: the form that is asked for.
+    starting: whether the parts have to make their parameters first.
+
+  Returns:
+    The outputs in the dtype of `v`; and the weights, where they were made at
+    once.
+
+  Raises:
+    ValueError: a part gave another shape than its contract says, or does not
+      allow the form that was asked for; it is named.
+  """
+  form = choose(
+    evaluation, parts, q.shape[1], k.shape[1], edges=edges is not None
+  ).form
+  sizes = q.shape[2] // parts.joint.maps, v.shape[2], q.shape[3]
+  if starting:
+    _start(parts, query, mask, sizes[0])
+  # Modifications are called inside of a transformation, and in blocks all
+  # parts are.
+  free = _MODS if form != "blockwise" else Parts._fields
+  if form == "blockwise" and starting:
+    q_1, k_1, v_1, query_1, key_1 = jax.tree.map(
+      lambda x: x[:, :1], (q, k, v, query, key)
+    )
+    made = rules(_freed(parts, _MODS), *sizes)
+    dense(q_1, k_1, v_1, meet(mask, query_1, key_1, made), made)
+  made = rules(_freed(parts, free), *sizes)
+  if form == "blockwise":
+    return blockwise(q, k, v, query, key, mask, made), None
+  pairs = meet(mask, query, key, made, edges)
+  if form == "library":
+    scale = parts.score.scale(q.shape[3])
+    assert scale is not None
+    scale /= parts.normalizer.temperature
+    return library(q, k, v, pairs.allowed, scale), None
+  return dense(q, k, v, pairs, made)
+
+
+def _start(parts: Parts, query: Side, mask: Mask, heads: int) -> None:
+  """Tries modifications, and lets them make their parameters, by one pair."""
+  place = query.positions[0, 0]
+  where = (jnp.int32(0), jnp.int32(0), place, place)
+  for name in _MODS:
+    part = getattr(parts, name)
+    if name != "mask_mod":
+      probe(name, part, mask, parts.mask_mod, heads, max(place.size, 1))
+    if isinstance(part, nn.Module):
+      part(*where) if name == "mask_mod" else part(jnp.float32(0), *where)
+
+
+def _freed(parts: Parts, names: tuple[str, ...]) -> Parts:
+  """Parts that can be called inside of transformations."""
+  new: dict[str, Any] = {}
+  for name in names:
+    part = getattr(parts, name)
+    bound = isinstance(part, nn.Module) and part.scope is not None
+    new[name] = Functions(part) if bound else part
+  return parts._replace(**new)

@@ -1,0 +1,156 @@
+"""The backward pass over all blocks; scores are made again."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from research.evaluations.attention.block import sliced
+from research.evaluations.attention.sweeps import (
+  Captured,
+  Phase,
+  Step,
+  Tensors,
+  if_seen,
+  parts,
+  put,
+  rows_at,
+  sweep,
+)
+from research.normalizers.base import Rows
+
+
+def backward_pass(
+  phases: list[Phase],
+  tensors: Tensors,
+  captured: list[Captured],
+  y: Array,
+  rows: Rows,
+  slope: Array,
+) -> tuple[Tensors, list[dict[str, tuple | None]]]:
+  """Gradients of the tensors, and of what `read` closes over.
+
+  Args:
+    phases: the blocks, and their functions.
+    tensors: as in the forward pass.
+    captured: of each phase.
+    y: what was read, [b heads t v].
+    rows: what was known of the rows, [b h t 1].
+    slope: the gradient of `y`.
+  """
+  of_totals = _from_outputs if phases[0].online else _from_blocks
+  total = of_totals(phases, tensors, captured, y, rows, slope)
+  sums = tuple(jnp.zeros(x.shape) for x in tensors)
+  slopes = []
+  for phase, own in zip(phases, captured, strict=True):
+    inner = [jnp.zeros(x.shape) for x in filter(_has_slope, own["read"])]
+    step = _slopes(phase, own, tensors, rows, (slope, total))
+    sums, inner = sweep(phase, step, (sums, inner))
+    slopes.append({name: None for name in own} | {"read": _whole(own, inner)})
+  q, k, v = (
+    x.astype(like.dtype) for x, like in zip(sums, tensors, strict=True)
+  )
+  return (q, k, v), slopes
+
+
+def _from_outputs(
+  phases: list[Phase],
+  tensors: Tensors,
+  captured: list[Captured],
+  y: Array,
+  rows: Rows,
+  slope: Array,
+) -> Array:
+  """How outputs that are divided by totals depend on these, [b h t 1]."""
+  divisor, own = phases[0].divisor.call, captured[0]["divisor"]
+  now = divisor(own, rows)
+
+  def share(total: Array) -> Array:
+    return now / divisor(own, rows._replace(total=total))
+
+  back = jax.vjp(share, rows.total)[1]
+  return back(jnp.sum(slope * y, axis=-1, keepdims=True))[0]
+
+
+def _from_blocks(
+  phases: list[Phase],
+  tensors: Tensors,
+  captured: list[Captured],
+  y: Array,
+  rows: Rows,
+  slope: Array,
+) -> Array:
+  """How outputs depend on the totals, whatever is done with the weights."""
+  result = jnp.zeros_like(rows.total)
+  for phase, own in zip(phases, captured, strict=True):
+    step = _slope_of_total(phase, own, tensors, rows, slope)
+    result = sweep(phase, step, result)
+  return result
+
+
+def _slope_of_total(
+  phase: Phase, own: Captured, tensors: Tensors, rows: Rows, slope: Array
+) -> Step:
+  def step(carry: Array, i: Array, j: Array) -> Array:
+    top, total = rows_at(rows, i, phase)
+    old = rows_at(carry, i, phase)
+
+    def read(total: Array) -> Array:
+      given = *parts(phase, tensors, i, j), Rows(top, total)
+      return phase.read.call(own["read"], *given, i, j)[0]
+
+    def more() -> Array:
+      return old + jax.vjp(read, total)[1](rows_at(slope, i, phase))[0]
+
+    return put(carry, if_seen(phase, own, (i, j), more, old), i, phase)
+
+  return step
+
+
+def _slopes(
+  phase: Phase,
+  own: Captured,
+  tensors: Tensors,
+  rows: Rows,
+  slopes: tuple[Array, Array],
+) -> Step:
+  """Gradients of all that a block is made of, added to those before."""
+
+  def step(
+    carry: tuple[Tensors, list[Array]], i: Array, j: Array
+  ) -> tuple[Tensors, list[Array]]:
+    (q, k, v), inner = carry
+    at_j = sliced((k, v), j, phase.size[1], 2)
+    old = (rows_at(q, i, phase), *at_j), inner
+
+    def read(tensors: Tensors, inner: list[Array]) -> tuple[Array, Array]:
+      given = *tensors, rows_at(rows, i, phase)
+      return phase.read.call(_whole(own, inner, own), *given, i, j)
+
+    def more() -> tuple[Tensors, list[Array]]:
+      given = parts(phase, tensors, i, j), [*filter(_has_slope, own["read"])]
+      new = jax.vjp(read, *given)[1](rows_at(slopes, i, phase))
+      return jax.tree.map(jnp.add, old, new)
+
+    (new_q, new_k, new_v), inner = if_seen(phase, own, (i, j), more, old)
+    q = put(q, new_q, i, phase)
+    k, v = (put(x, y, j, phase, 1) for x, y in ((k, new_k), (v, new_v)))
+    return (q, k, v), inner
+
+  return step
+
+
+def _whole(
+  own: Captured, inner: list[Array], rest: Captured | None = None
+) -> tuple[Array | None, ...]:
+  """`inner` among all that `read` closes over; the rest, or None, beside."""
+  left = iter(inner)
+  return tuple(
+    next(left).astype(x.dtype)
+    if _has_slope(x)
+    else (None if rest is None else x)
+    for x in own["read"]
+  )
+
+
+def _has_slope(x: Array) -> bool:
+  return bool(jnp.issubdtype(x.dtype, jnp.inexact))

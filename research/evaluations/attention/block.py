@@ -1,0 +1,113 @@
+"""What is computed of one block of scores."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from research.evaluations.attention.base import Rules, Side, meet
+from research.masks import Mask
+from research.normalizers.base import Rows
+from research.places import Pairs
+
+
+class Block:
+  """The functions of block (i, j) of all queries and keys.
+
+  Tensors have their heads first: queries [b h t k], keys [b g s k], values
+  [b g s v], t and s of the block alone.
+
+  Attributes:
+    size: of a block, (queries, keys).
+    rules: what is computed.
+  """
+
+  def __init__(
+    self,
+    size: tuple[int, int],
+    sides: tuple[Side, Side],
+    mask: Mask,
+    rules: Rules,
+  ):
+    self.size, self.rules = size, rules
+    self._sides, self._mask = sides, mask
+
+  def scores(self, q: Array, k: Array, i: Array, j: Array) -> Any:
+    """Bent scores, who may look at whom, and where they stand."""
+    pairs = self._meet(i, j)
+    scores, allowed = self.rules.scores(swapped(q), swapped(k), pairs)
+    return self.rules.normalizer.bend(scores, allowed), allowed, pairs
+
+  def _meet(self, i: Array, j: Array) -> Pairs:
+    query, key = (
+      _part(side, number, size)
+      for side, number, size in zip(self._sides, (i, j), self.size, strict=True)
+    )
+    return meet(self._mask, query, key, self.rules)
+
+  def seen(self, i: Array, j: Array) -> Array:
+    """Whether anybody may look at anybody."""
+    return jnp.any(self._meet(i, j).allowed)
+
+  def rows(self, q: Array, k: Array, rows: Rows, i: Array, j: Array) -> Rows:
+    """What is known of the rows, this block included."""
+    scores, allowed, _ = self.scores(q, k, i, j)
+    return self._joined(scores, allowed, rows)
+
+  def online(
+    self,
+    q: Array,
+    k: Array,
+    v: Array,
+    rows: Rows,
+    above: Array,
+    i: Array,
+    j: Array,
+  ) -> tuple[Rows, Array]:
+    """Rows, and what is read before it is divided, this block included."""
+    scores, allowed, pairs = self.scores(q, k, i, j)
+    joined = self._joined(scores, allowed, rows)
+    weights = self.rules.normalizer.numerators(scores, joined)
+    weights = jnp.where(allowed, weights, 0.0)
+    read = swapped(self.rules.read(weights, swapped(v), pairs))
+    return joined, above * jnp.exp(rows.top - joined.top) + read
+
+  def read(
+    self, q: Array, k: Array, v: Array, rows: Rows, i: Array, j: Array
+  ) -> tuple[Array, Array]:
+    """What is read from this block, and its part of the rows' totals."""
+    scores, allowed, pairs = self.scores(q, k, i, j)
+    normalizer = self.rules.normalizer
+    weights = normalizer.share(scores, allowed, rows)
+    if self.rules.weights is not None:
+      weights = self.rules.weights(weights, pairs)
+    read = swapped(self.rules.read(weights, swapped(v), pairs))
+    return read, normalizer.total(scores, allowed, rows.top)
+
+  def _joined(self, scores: Array, allowed: Array, rows: Rows) -> Rows:
+    normalizer = self.rules.normalizer
+    top = jnp.maximum(rows.top, normalizer.top(scores, allowed))
+    more = normalizer.total(scores, allowed, top)
+    return Rows(top, rows.total * jnp.exp(rows.top - top) + more)
+
+
+def swapped(x: Array) -> Array:
+  """Heads first instead of length first, or back."""
+  return jnp.swapaxes(x, 1, 2)
+
+
+def sliced(tree: Any, number: Array, size: int, axis: int) -> Any:
+  """Slice `number` of all arrays, all of one `size`."""
+  return jax.tree.map(
+    lambda x: jax.lax.dynamic_slice_in_dim(x, number * size, size, axis), tree
+  )
+
+
+def _part(side: Side, number: Array, size: int) -> Side:
+  """Slice `number` of a side; its indices are known from here on."""
+  index = side.indices
+  part: Side = sliced(side._replace(indices=None), number, size, 1)
+  if index is None:
+    return part._replace(indices=number * size + jnp.arange(size)[None, :])
+  return part._replace(indices=sliced(index, number, size, 1))

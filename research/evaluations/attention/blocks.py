@@ -1,0 +1,110 @@
+"""Which blocks of queries and keys have to be looked at, and how large."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from research.masks import Mask
+
+_SIZES = (64, 128, 256, 512)
+_MOST = 2**19
+"""How many scores a block may have: 2 MiB, what stays near a core."""
+
+_EDGE = 45
+_BLOCK = 30_000
+"""What a query or key of a block costs beside its scores, and a block beside
+both, in scores; fitted to times on two cores, with heads of 64 numbers."""
+
+
+class Blocks(NamedTuple):
+  """The blocks of an evaluation: rows of queries, columns of keys.
+
+  Attributes:
+    size: of a block, (queries, keys).
+    full: the blocks in which everybody may look at everybody, [n 2].
+    partial: the blocks in which somebody may, [n 2]. All others are empty.
+  """
+
+  size: tuple[int, int]
+  full: np.ndarray
+  partial: np.ndarray
+
+
+@functools.lru_cache(maxsize=256)
+def blocks(mask: Mask | None, t: int, s: int, maps: int) -> Blocks:
+  """The cheapest cover of what a mask leaves of `t` queries and `s` keys.
+
+  Args:
+    mask: who may look at whom, both counting 0, 1, 2, …; None if that is not
+      known while tracing, and no block can be left out.
+    t: the number of queries.
+    s: the number of keys.
+    maps: batch times heads: how many scores a pair has.
+  """
+  grain = _SIZES[0]
+  some, every = _grains(mask, t, s, grain)
+  sizes = [(rows, columns) for rows in _sizes(t) for columns in _sizes(s)]
+  fits = [size for size in sizes if size[0] * size[1] * maps <= _MOST]
+  covers = [_cover(some, every, grain, size) for size in fits or sizes[:1]]
+  return min(covers, key=lambda cover: _cost(cover, maps))
+
+
+def _sizes(length: int) -> list[int]:
+  """Sizes of blocks; all but the first that is long enough are in vain."""
+  enough = [size for size in _SIZES if size >= length]
+  return [size for size in _SIZES if size < length] + enough[:1]
+
+
+def _cost(cover: Blocks, maps: int) -> float:
+  """The time that a cover takes, in scores of one head and example."""
+  count = len(cover.full) + len(cover.partial)
+  rows, columns = cover.size
+  return count * (rows * columns + _EDGE * (rows + columns) + _BLOCK / maps)
+
+
+def _grains(
+  mask: Mask | None, t: int, s: int, grain: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """For small blocks: whether somebody, and whether everybody, may look.
+
+  A block that sticks out over the end is not for everybody.
+  """
+  rows, columns = -(-t // grain), -(-s // grain)
+  some = np.zeros((rows, columns), bool)
+  every = np.zeros((rows, columns), bool)
+  if mask is None:
+    return ~some, every
+  for i in range(rows):
+    query = np.arange(i * grain, min((i + 1) * grain, t))
+    last = min(i + 1, columns) if mask.causal else columns
+    first = max(i * grain - mask.reach(max(t, s)) + 1, 0) // grain
+    first = min(first, last)
+    key = np.arange(first * grain, min(last * grain, s))
+    inside = np.zeros((grain, (last - first) * grain), bool)
+    if inside.size:
+      inside[: len(query), : len(key)] = mask.allows(
+        query[:, None], key[None, :]
+      )
+      split = inside.reshape(grain, last - first, grain)
+      some[i, first:last] = split.any(axis=(0, 2))
+      every[i, first:last] = split.all(axis=(0, 2))
+  return some, every
+
+
+def _cover(
+  some: np.ndarray, every: np.ndarray, grain: int, size: tuple[int, int]
+) -> Blocks:
+  """Small blocks put together to larger ones."""
+  each = tuple(side // grain for side in size)
+  rows, columns = (-(-n // m) for n, m in zip(some.shape, each, strict=True))
+  whole = (rows * each[0], columns * each[1])
+
+  def joined(small: np.ndarray) -> np.ndarray:
+    padded = np.zeros(whole, bool)
+    padded[: small.shape[0], : small.shape[1]] = small
+    return padded.reshape(rows, each[0], columns, each[1])
+
+  full = joined(every).all(axis=(1, 3))
+  partial = joined(some).any(axis=(1, 3)) & ~full
+  return Blocks(size, np.argwhere(full), np.argwhere(partial))

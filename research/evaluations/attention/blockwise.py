@@ -1,0 +1,114 @@
+"""Attention block by block: time as dense, memory linear in the length.
+
+The forward pass keeps two numbers a query and puts blocks of keys together as
+they come (Milakov 2018, Rabe 2021); the backward pass makes the scores again,
+block by block (Dao 2022).
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from research.evaluations.attention.base import GroupValues, Rules, Side
+from research.evaluations.attention.block import Block, swapped
+from research.evaluations.attention.blocks import Blocks, blocks
+from research.evaluations.attention.closure import hoist
+from research.evaluations.attention.passes import evaluate
+from research.evaluations.attention.sweeps import Phase, Tensors
+from research.masks import Full, Mask
+from research.normalizers.base import Rows
+from research.shapes import Queries, SharedKeys
+
+
+def blockwise(
+  q: Queries,
+  k: SharedKeys,
+  v: GroupValues,
+  query: Side,
+  key: Side,
+  mask: Mask,
+  rules: Rules,
+) -> Float[Array, "b t heads v"]:
+  """What the queries read, as `dense` has it, in O(t + s) memory.
+
+  Blocks that the mask leaves empty are not looked at; those that segments or
+  `mask_mod` leave empty are skipped when they come. Sums are float32. If
+  weights are changed before they read, each pass looks at all blocks twice.
+  Differentiable in reverse, also with respect to what the rules close over.
+  """
+  t, s = q.shape[1], k.shape[1]
+  known = query.indices is None and key.indices is None
+  cover = blocks(mask if known else None, t, s, q.shape[0] * q.shape[2])
+  more = -t % cover.size[0], -s % cover.size[1]
+  if any(more) and key.segments is None:  # nobody may look at what is added
+    query, key = _in_one_segment(query), _in_one_segment(key)
+  q, query = _padded((q, query), more[0])
+  k, v, key = _padded((k, v, key), more[1])
+  tensors = swapped(q), swapped(k), swapped(v)
+  y = evaluate(tensors, _phases(cover, tensors, (query, key), mask, rules))
+  return swapped(y)[:, :t].astype(v.dtype)
+
+
+def _in_one_segment(side: Side) -> Side:
+  return side._replace(segments=jnp.ones(side.positions.shape[:2], int))
+
+
+def _padded(tree: Any, more: int) -> Any:
+  """All leaves [b t ...] with `more` zeros at the end of `t`."""
+
+  def pad(x: Array) -> Array:
+    return jnp.pad(x, [(0, 0), (0, more)] + [(0, 0)] * (x.ndim - 2))
+
+  return jax.tree.map(pad, tree) if more else tree
+
+
+def _phases(
+  cover: Blocks,
+  tensors: Tensors,
+  sides: tuple[Side, Side],
+  mask: Mask,
+  rules: Rules,
+) -> list[Phase]:
+  """Blocks that the mask cuts, and those that it does not; one at least."""
+  parts = [(cover.partial, mask), (cover.full, Full())]
+  if sides[1].segments is not None:  # segments may cut them all
+    everything = np.concatenate([cover.partial, cover.full])
+    parts = [(np.unique(everything, axis=0), mask)]
+  if not any(len(where) for where, _ in parts):  # nobody sees anybody
+    parts = [(np.zeros((1, 2)), mask)]
+  found = []
+  for where, rule in parts:
+    if len(where):
+      block = Block(cover.size, sides, rule, rules)
+      found.append(_phase(where.astype(np.int32), block, tensors))
+  return found
+
+
+def _phase(where: np.ndarray, block: Block, tensors: Tensors) -> Phase:
+  size = block.size
+  q, k, v = (
+    x[:, :, :n]
+    for x, n in zip(tensors, (size[0], size[1], size[1]), strict=True)
+  )
+  at = jnp.int32(0), jnp.int32(0)
+  scores = jax.eval_shape(block.scores, q, k, *at)[0]
+  number = jnp.zeros(scores.shape[:3] + (1,))
+  rows = Rows(number, number)
+  whole = jnp.zeros(scores.shape[:2] + (tensors[0].shape[2], 1))
+  read = hoist(block.read, q, k, v, rows, *at)
+  above = jnp.zeros(read.shapes[0].shape)
+  online = block.rules.normalizer.online and block.rules.weights is None
+  return Phase(
+    where,
+    size,
+    online,
+    hoist(block.online, q, k, v, rows, above, *at)
+    if online
+    else hoist(block.rows, q, k, rows, *at),
+    read,
+    hoist(block.rules.normalizer.divisor, Rows(whole, whole)),
+    hoist(block.seen, *at),
+  )

@@ -1,0 +1,130 @@
+"""Which form of attention is taken, and why the others are not."""
+
+from typing import Literal, NamedTuple
+
+import jax
+
+from research.evaluations.attention.modifications import kept
+from research.evaluations.attention.rules import Parts
+from research.heads.independent import Independent
+from research.normalizers.softmax import Softmax
+from research.positions.base import ScorePosition
+
+Form = Literal["dense", "blockwise", "library"]
+Evaluation = Literal["auto", "dense", "blockwise", "library"]
+
+_LENGTHS = {"cpu": 256}
+"""From so many queries and keys on blocks were measured to be faster than all
+scores at once, forward and backward (`mixerlab bench attention`)."""
+
+_OTHERWISE = 4096
+"""Where nothing was measured: from here on all scores at once take too much
+memory."""
+
+
+class Choice(NamedTuple):
+  """A form, and what was decisive."""
+
+  form: Form
+  why: str
+
+
+def choose(
+  evaluation: Evaluation,
+  parts: Parts,
+  queries: int,
+  keys: int,
+  *,
+  edges: bool = False,
+) -> Choice:
+  """The form for a number of queries and keys.
+
+  Args:
+    evaluation: what was asked for.
+    parts: the unbound modules and functions of the layer.
+    queries: t.
+    keys: s.
+    edges: whether the batch is a graph.
+
+  Raises:
+    ValueError: a form was asked for that a part does not allow; it is named.
+  """
+  if evaluation != "auto":
+    check_form(evaluation, parts)
+    if edges and evaluation == "blockwise":
+      raise ValueError(
+        "evaluation = 'blockwise' with places.edges; allowed: 'dense' or "
+        "'auto', as the edges of a graph are an array of all pairs"
+      )
+    return Choice(evaluation, "it was asked for")
+  if edges:
+    return Choice("dense", "the edges of a graph are an array of all pairs")
+  reason = obstacle("blockwise", parts)
+  if reason is not None:
+    return Choice("dense", reason)
+  backend = jax.default_backend()
+  enough = _LENGTHS.get(backend, _OTHERWISE)
+  form: Form = "dense" if min(queries, keys) < enough else "blockwise"
+  return Choice(
+    form,
+    f"{queries} queries and {keys} keys: from {enough} of both on, blocks are "
+    f"taken on a {backend}",
+  )
+
+
+def check_form(evaluation: Form, parts: Parts) -> None:
+  """Refuses a form that a part does not allow.
+
+  Raises:
+    ValueError: names the part, and the forms that it allows.
+  """
+  reason = obstacle(evaluation, parts)
+  if reason is None:
+    return
+  able = [
+    form
+    for form in ("dense", "blockwise", "library")
+    if obstacle(form, parts) is None
+  ]
+  raise ValueError(
+    f"evaluation = {evaluation!r}, but {reason}; allowed: 'auto', "
+    + ", ".join(map(repr, able))
+  )
+
+
+def obstacle(form: str, parts: Parts) -> str | None:
+  """Why parts cannot be evaluated in a form; None if they can."""
+  if form == "blockwise":
+    return _unblockable(parts)
+  if form == "library":
+    return _unknown_to_libraries(parts)
+  return None
+
+
+def _unblockable(parts: Parts) -> str | None:
+  for name in ("normalizer", "position"):
+    part = getattr(parts, name)
+    if not part.blockable:
+      return f"{name} = {type(part).__name__} needs whole rows of scores"
+  return None
+
+
+def _unknown_to_libraries(parts: Parts) -> str | None:
+  """The first part that is no softmax of scaled products."""
+  position = type(parts.position)
+  known = {
+    "score": parts.score.scale(1) is not None,
+    "normalizer": type(parts.normalizer) is Softmax
+    and not parts.normalizer.cap,
+    "position": position.bias is ScorePosition.bias
+    and position.values is ScorePosition.values,
+    "joint": type(parts.joint) is Independent,
+    "score_mod": parts.score_mod is kept,
+    "weight_mod": parts.weight_mod is kept,
+  }
+  for name, is_known in known.items():
+    if not is_known:
+      part = getattr(parts, name)
+      title = getattr(part, "__name__", type(part).__name__)
+      return f"{name} = {title} is no part of the library's attention"
+  return None

@@ -1,0 +1,116 @@
+"""The forward pass over all blocks, and its derivative."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from research.evaluations.attention.backward import backward_pass
+from research.evaluations.attention.closure import Hoisted
+from research.evaluations.attention.sweeps import (
+  Captured,
+  Phase,
+  Step,
+  Tensors,
+  if_seen,
+  parts,
+  put,
+  rows_at,
+  sweep,
+)
+from research.normalizers.base import NOBODY, Rows
+
+
+def evaluate(tensors: Tensors, phases: list[Phase]) -> Array:
+  """What is read, [b heads t v] float32."""
+  captured = [
+    {
+      name: function.captured
+      for name, function in phase._asdict().items()
+      if isinstance(function, Hoisted)
+    }
+    for phase in phases
+  ]
+
+  @jax.custom_vjp
+  def run(tensors: Tensors, captured: list[Captured]) -> Array:
+    return _forward(phases, tensors, captured)[0]
+
+  def forward(tensors: Tensors, captured: list[Captured]) -> Any:
+    y, rows = _forward(phases, tensors, captured)
+    return y, (tensors, captured, y, rows)
+
+  def backward(kept: Any, slope: Array) -> Any:
+    tensors, captured, y, rows = kept
+    return backward_pass(phases, tensors, captured, y, rows, slope)
+
+  run.defvjp(forward, backward)
+  return run(tensors, captured)
+
+
+def _forward(
+  phases: list[Phase], tensors: Tensors, captured: list[Captured]
+) -> tuple[Array, Rows]:
+  """What is read, and what is known of the rows, [b h t 1]."""
+  first = phases[0]
+  number = first.divisor.shapes.shape
+  rows = Rows(jnp.full(number, NOBODY), jnp.zeros(number))
+  shape = first.read.shapes[0].shape
+  read = jnp.zeros(shape[:2] + number[2:3] + shape[3:])
+  if first.online:
+    carry = rows, read
+    for phase, own in zip(phases, captured, strict=True):
+      carry = sweep(phase, _online(phase, own, tensors), carry)
+    rows, read = carry
+    return read / first.divisor.call(captured[0]["divisor"], rows), rows
+  for phase, own in zip(phases, captured, strict=True):
+    rows = sweep(phase, _know(phase, own, tensors), rows)
+  for phase, own in zip(phases, captured, strict=True):
+    read = sweep(phase, _add(phase, own, tensors, rows), read)
+  return read, rows
+
+
+def _online(phase: Phase, own: Captured, tensors: Tensors) -> Step:
+  """Rows and what is read, put together as blocks come."""
+
+  def step(carry: Any, i: Array, j: Array) -> Any:
+    given = parts(phase, tensors, i, j)
+    old = rows_at(carry, i, phase)
+
+    def more() -> Any:
+      return phase.forward.call(own["forward"], *given, *old, i, j)
+
+    return put(carry, if_seen(phase, own, (i, j), more, old), i, phase)
+
+  return step
+
+
+def _know(phase: Phase, own: Captured, tensors: Tensors) -> Step:
+  """What has to be known of the rows."""
+
+  def step(rows: Rows, i: Array, j: Array) -> Rows:
+    q, k, _ = parts(phase, tensors, i, j)
+    old = rows_at(rows, i, phase)
+
+    def more() -> Rows:
+      return phase.forward.call(own["forward"], q, k, old, i, j)
+
+    return put(rows, if_seen(phase, own, (i, j), more, old), i, phase)
+
+  return step
+
+
+def _add(phase: Phase, own: Captured, tensors: Tensors, rows: Rows) -> Step:
+  """What is read, all rows being known."""
+
+  def step(read: Array, i: Array, j: Array) -> Array:
+    given = *parts(phase, tensors, i, j), rows_at(rows, i, phase)
+    old = rows_at(read, i, phase)
+
+    def more() -> Array:
+      return old + phase.read.call(own["read"], *given, i, j)[0]
+
+    return put(read, if_seen(phase, own, (i, j), more, old), i, phase)
+
+  return step

@@ -1,0 +1,150 @@
+"""Modifications that give NaN are found when a layer is built."""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import pytest
+
+from research.attention.layer import Attention
+from research.evaluations.attention.modifications import everybody, kept
+from research.evaluations.attention.probe import probe
+from research.masks import Causal, Full, Window
+from research.places import Places, whole
+
+X = jnp.ones((1, 3, 4))
+
+
+def behind(score: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+  """A number for keys up to the query."""
+  return score - jnp.log((query - key + 1).astype(jnp.float32))
+
+
+def before(b: Any, h: Any, query: Any, key: Any) -> Any:
+  return key <= query
+
+
+class Faulty(nn.Module):
+  """A module whose parameter makes it NaN, unless it starts well."""
+
+  start: float = -1.0
+
+  @nn.compact
+  def __call__(self, score: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+    start = nn.initializers.constant(self.start)
+    rate = self.param("rate", start, (4,))
+    return score + jnp.sqrt(rate[h])
+
+
+def tried(function: Any, mask: Any = Full(), mask_mod: Any = everybody) -> None:  # noqa: B008
+  probe("score_mod", function, mask, mask_mod, 2, 1)
+
+
+def test_not_a_number_is_found():
+  message = (
+    "score_mod = behind gives NaN of -4.0 at head 0, query 0, key 2; allowed: "
+    "numbers, or −∞"
+  )
+  with pytest.raises(ValueError, match=message):
+    tried(behind)
+  with pytest.raises(ValueError, match="at head 0, query 0, key 2"):
+    tried(behind, Window(3))
+
+
+def test_whoever_is_forbidden_may_have_any_score():
+  tried(behind, Causal())
+  tried(behind, Window(2))  # −∞ at the key after the query
+  tried(behind, Full(), before)
+
+
+def test_one_head_of_two_is_enough():
+  def uneven(score: Any, b: Any, head: Any, query: Any, key: Any) -> Any:
+    return jnp.where((head == 1) & (query > 4), jnp.nan, score)
+
+  with pytest.raises(ValueError, match="at head 1, query 5, key 0"):
+    tried(uneven)
+
+
+def test_weights_are_tried_from_zero_to_one():
+  def entropy(weight: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+    return -weight * jnp.log(weight)
+
+  with pytest.raises(ValueError, match=r"weight_mod = entropy .* of 0.0 at"):
+    probe("weight_mod", entropy, Full(), everybody, 2, 1)
+  probe("weight_mod", lambda w, *_: jnp.sqrt(w), Full(), everybody, 2, 1)
+
+
+def test_scores_of_both_signs_are_tried():
+  for sign in (-1, 1):
+    with pytest.raises(ValueError, match=f"of {-4.0 * sign} at"):
+      tried(lambda s, *_, sign=sign: jnp.sqrt(sign * s))
+
+
+def test_modules_are_tried_with_the_parameters_they_start_with():
+  with pytest.raises(ValueError, match="score_mod = Faulty gives NaN"):
+    tried(Faulty())
+  tried(Faulty(start=1.0))
+
+
+@dataclasses.dataclass
+class Record:
+  """A function with fields, which has no hash."""
+
+  rate: float
+
+  def __call__(self, score: Any, *_: Any) -> Any:
+    return score * self.rate
+
+
+def test_any_callable_is_tried():
+  tried(Record(2.0))
+  with pytest.raises(ValueError, match="score_mod = Record gives NaN of -4.0"):
+    tried(Record(float("nan")))
+
+
+def test_what_changes_nothing_is_not_tried():
+  tried(kept)
+
+
+def test_positions_of_a_grid_are_vectors():
+  def taxicab(score: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+    return score / jnp.sum(query - key).astype(jnp.float32)
+
+  with pytest.raises(ValueError, match="NaN of 0.0 at head 0, query 0, key 0"):
+    probe("score_mod", taxicab, Full(), everybody, 1, 2)
+
+
+@pytest.mark.parametrize("function", [behind, Faulty()], ids=["", "module"])
+@pytest.mark.parametrize("form", ["dense", "blockwise"])
+@pytest.mark.parametrize("way", ["plain", "jit", "eval_shape"])
+def test_a_layer_is_tried_when_it_is_built(function, form, way):
+  layer = Attention(mask=Full(), score_mod=function, evaluation=form)
+  ways = {"plain": lambda f: f(), "jit": lambda f: jax.jit(f)()}
+  run = ways.get(way, jax.eval_shape)
+  title = getattr(function, "__name__", "Faulty")
+  with pytest.raises(ValueError, match=f"score_mod = {title} gives NaN"):
+    run(lambda: layer.init(jax.random.key(0), X, whole(X)))
+
+
+def test_a_layer_is_tried_with_its_masks():
+  def run(**given: Any) -> None:
+    layer = Attention(score_mod=behind, **given)
+    jax.eval_shape(lambda: layer.init(jax.random.key(0), X, whole(X)))
+
+  run()
+  run(mask=Full(), mask_mod=before)
+  with pytest.raises(ValueError, match="score_mod = behind gives NaN"):
+    run(mask=Full())
+
+
+def test_a_layer_on_a_grid_is_tried():
+  def apart(weight: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+    assert query.shape == (2,)
+    return weight * jnp.nan
+
+  grid = Places(jnp.zeros((1, 3, 2), int), jnp.ones((1, 3), int))
+  layer = Attention(weight_mod=apart)
+  with pytest.raises(ValueError, match="weight_mod = apart gives NaN of 0.0"):
+    jax.eval_shape(lambda: layer.init(jax.random.key(0), X, grid))
