@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -115,11 +116,26 @@ def test_a_verdict_flips_only_between_holds_and_refuted(old, new, flipped):
   assert differences == ([expected] if flipped else [])
 
 
+@pytest.mark.parametrize("unit", ["count", "round"])
+def test_verdicts_on_costs_are_not_compared(unit):
+  old, new = (
+    summary(verdicts=(dataclasses.replace(verdict(word), unit=unit),))
+    for word in ("holds", "refuted")
+  )
+  assert compare(old, new, same_machine=True) == []
+  assert compare(old, new, same_machine=False) == []
+
+
 def test_rows_that_cannot_be_tested_are_named():
   old = summary(row("a", 0.5, math.nan), row("b", 0.5, 0.6), row("c", 0.5))
   new = summary(row("a", 0.5, 0.6), row("b", 0.5, 0.7), row("c", 0.9))
   assert untested(old, new) == ["a test all accuracy", "c test all accuracy"]
   assert compare(old, new, same_machine=False) == []
+
+
+def test_times_need_no_test():
+  lost = summary(row("a", math.nan, metric="step_milliseconds"))
+  assert untested(lost, lost) == []
 
 
 def test_the_machine_is_hardware_versions_and_devices():
