@@ -288,8 +288,9 @@ def test_a_relative_claim_is_about_a_share_of_the_right_side():
 def test_examples_that_repeat_count_once():
   made = experiment()
   alone = dataclasses.replace(made, variants=made.variants[:1])
+  half = trained([0.5] * 6, [HALF] * 6)  # its interval is the examples' alone
   for many, each in ((3, 1.0), (3000, EXAMPLES)):
-    kept = outcome(made.variant("left"), SWEEP, COSTS, {"test": many})
+    kept = outcome(made.variant("left"), half, COSTS, {"test": many})
     row = summarise(alone, {"left": kept}).rows[0]
-    wanted = mean_interval([2 / 6, 3 / 6, 1.0], each)
+    wanted = mean_interval([0.5] * 3, each)
     assert (row.low, row.high) == pytest.approx((wanted.low, wanted.high))
