@@ -7,6 +7,7 @@ import pytest
 from research.attention.layer import Attention
 from research.experiment import Bound, Change, Claim, Measure, Variant
 from research.masks import Full
+from research.mixer import Mixer
 from research.positions.learned import LearnedPosition
 from research.positions.rotary import Rotary
 from research.preparation import prepare
@@ -112,6 +113,7 @@ def test_a_name_that_is_no_folder_is_refused(name):
       "model.position.length = 3 with positions up to 7; allowed: 8 or more",
     ),
     ("model.pooling", "mean", "model.pooling = 'mean' .* allowed: none"),
+    ("model.mixer", Mixer(), "Mixer has no '.*', which its contract asks for"),
     ("variants.x", 1, "allowed: paths that begin with task, model or training"),
   ],
 )
@@ -185,3 +187,12 @@ def test_a_claim_about_nothing_is_refused(left, right, message):
   claim = Claim("c", "text", left, right, 0.1)
   with pytest.raises(ValueError, match=f"claim 'c'.*{message}"):
     prepare(changed(variants=EXPERIMENT.variants[:1], claims=(claim,)))
+
+
+@pytest.mark.parametrize(
+  "sides", [(Measure("first"), "one"), ("chance", Measure("first"))]
+)
+def test_a_share_of_a_number_is_refused(sides):
+  claim = Claim("c", "text", *sides, 0.1, relative=True)
+  with pytest.raises(ValueError, match="claim 'c' .*; allowed: two measures"):
+    prepare(changed(claims=(claim,)))
