@@ -16,6 +16,7 @@ from research.masks import (
   Mask,
   Prefix,
   Window,
+  check_mask,
 )
 from research.sparse_masks import Dilated, Fixed, Strided
 
@@ -212,3 +213,52 @@ def test_masks_are_records(mask, rule):
 def test_refused(make, field):
   with pytest.raises(ValueError, match=f"{field}.*; allowed: "):
     make()
+
+
+class Plain(Causal):
+  """Not marked as a dataclass, so that its fields would be nobody's."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ahead(Full):
+  """Looks at later keys, and says that it does not."""
+
+  @property
+  def causal(self) -> bool:
+    return True
+
+
+@dataclasses.dataclass(frozen=True)
+class Called(Causal):
+  """Says it by a method, which is true whatever it returns."""
+
+  def causal(self) -> bool:
+    return False
+
+
+@dataclasses.dataclass(frozen=True)
+class Short(Causal):
+  """Looks further back than it says."""
+
+  def reach(self, length: int) -> int:
+    return length - 1
+
+
+@pytest.mark.parametrize(
+  ("mask", "message"),
+  [
+    (Plain(), "mask = Plain is no record; allowed: .*frozen=True"),
+    (Ahead(), r"mask = Ahead\(\) has causal = True; allowed: a property"),
+    (Called(), "has causal = <bound method .*; allowed: a property"),
+    (Short(), r"mask = Short\(\) has reach\(16\) = 15; allowed: at least"),
+  ],
+  ids=["no record", "later keys", "no property", "reach"],
+)
+def test_a_mask_that_does_not_tell_the_truth_is_refused(mask, message):
+  with pytest.raises(ValueError, match=message):
+    check_mask(mask)
+
+
+@masks
+def test_a_mask_that_tells_the_truth_is_not_refused(mask, rule):
+  check_mask(mask)
