@@ -12,8 +12,10 @@ import pytest
 from research.attention.layer import Attention
 from research.heads.differential import Differential
 from research.masks import Blocks, Causal, Full, Global, Window
+from research.normalizers.relu import ReLU
 from research.normalizers.softmax import Softmax
 from research.places import Places, whole
+from research.positions.hard_alibi import HardALiBi
 from research.positions.rotary import Rotary
 from research.scores.additive import Additive
 from tests.tolerance import assert_close
@@ -86,6 +88,22 @@ def test_without_mask_and_positions_order_does_not_matter():
   assert_close(slope, wanted[1], level="module", gradient=True)
   moved = Attention(heads=H, mask=Causal()).apply(variables, X, whole(X))
   assert (np.abs(moved - run(X)[0]) > 1e-3).any()
+
+
+def test_what_a_bias_forbids_is_not_counted():
+  # ReLU divides by the number of keys: as many as the window has.
+  hard = HardALiBi(windows=(2, 2))
+  biased = Attention(heads=H, normalizer=ReLU(), position=hard)
+  masked = Attention(heads=H, normalizer=ReLU(), mask=Causal() & Window(2))
+  variables = biased.init(jax.random.key(0), X, whole(X))
+
+  @jax.jit
+  def run(variables: Any, x: Any) -> Any:
+    return [layer.apply(variables, x, whole(x)) for layer in (biased, masked)]
+
+  y, wanted = run(variables, X)
+  assert np.any(y)
+  assert_close(y, np.asarray(wanted), level="module")
 
 
 def test_only_the_queries_asked_for_are_computed():
@@ -182,6 +200,10 @@ def call(layer: Attention, **changes: Any) -> Any:
       "gate = 'heads'; allowed: 'none', 'head'",
     ),
     (lambda: Attention(mask="causal"), "mask = 'causal'; allowed: a Mask of"),
+    (
+      lambda: Attention(mask=type("Plain", (Causal,), {})()),
+      "mask = Plain is no record; allowed: ",
+    ),
     (
       lambda: Attention(position=Softmax()),
       "(?s)position = .*; allowed: a ScorePosition",
