@@ -5,10 +5,12 @@ import dataclasses
 import pytest
 
 from research.attention.layer import Attention
+from research.mixer import Mixer
 from research.positions.learned import LearnedPosition
 from research.positions.rotary import Rotary
 from research.tasks.labelling import ContextLabelling
 from research.tasks.patterns import NoisyPatterns
+from research.tasks.randomised import RandomisedPositions
 from research.training.plan import check_tests, fit, plan
 from tests.training.problem import MODEL, TASK, TRAINING
 
@@ -67,6 +69,24 @@ def test_what_does_not_fit_is_refused(name):
   made, task, message = CASES[name]
   with pytest.raises(ValueError, match=message):
     plan(task, made, TRAINING)
+
+
+def test_positions_that_a_task_tells_are_believed():
+  task = RandomisedPositions(TASK, limit=500)
+  plan(task, model(position=LearnedPosition(length=500)), TRAINING)
+  with pytest.raises(ValueError, match="positions up to 499; allowed: 500 or"):
+    plan(task, model(position=LearnedPosition(length=499)), TRAINING)
+
+
+class Uncounted(Attention):
+  """Leaves out what nothing needs before its costs are counted."""
+
+  state_size = Mixer.state_size
+
+
+def test_a_state_that_cannot_be_counted_is_found_first():
+  with pytest.raises(NotImplementedError, match="Uncounted has no 'state_siz"):
+    plan(TASK, model(mixer=Uncounted()), TRAINING)
 
 
 def test_a_test_task_has_to_fit_the_trained_model():
