@@ -8,6 +8,7 @@ import pytest
 from research.attention.layer import Attention
 from research.report.account import describe, outline
 from research.report.contents import contents
+from research.report.tables import by_slice
 from research.report.write import figures, table, write_report
 from research.results import read_summary
 from tests import fabricated
@@ -111,6 +112,15 @@ def test_slices_come_with_intervals_and_the_best_possible(folder):
   assert "| variant | 4 | 8 | 16 | 32 |" in written
   assert "| variant | test | length_128 |" in written
   assert "Accuracy by pairs, test task length_128" in written
+
+
+def test_a_family_of_one_slice_says_no_more_than_the_whole(folder):
+  summary, record = read_summary(folder), fabricated.experiment()
+  (every,) = by_slice(record, summary, "test")
+  assert len(every.columns) == 1 + len(fabricated.PAIRS)
+  rows = [row for row in summary.rows if row.slice in ("all", "pairs=4")]
+  one = dataclasses.replace(summary, rows=tuple(rows))
+  assert by_slice(record, one, "test") == []
 
 
 def test_what_was_run_can_be_read_and_run_again(page):
