@@ -278,10 +278,11 @@ def test_the_code_of_a_record_is_that_of_its_files(tmp_path, monkeypatch):
   file.write_text(text)
   monkeypatch.syspath_prepend(tmp_path)
   part = find("own_part:Part")
-  both = code((part(), MODEL))
+  heir = type("Heir", (part,), {})
+  both, inherited = code((part(), MODEL)), code(heir())
   assert code((part(2), MODEL)) == both != code(MODEL)
   file.write_text(text + "\n")
-  assert code((part(), MODEL)) != both
+  assert code((part(), MODEL)) != both and code(heir()) != inherited
 
 
 def test_a_class_without_a_file_has_no_code(monkeypatch):
