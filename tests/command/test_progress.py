@@ -8,7 +8,7 @@ from rich.console import Console
 from research.command import progress
 from research.command.live import Live
 from research.command.progress import Lines, TimeLeft, clock, display, number
-from research.run import Progress
+from research.run import Progress, _best
 from tests.command import tiny
 
 NAMES = ("attention", "gru", "long_convolution")
@@ -63,6 +63,12 @@ def test_what_is_unknown_is_a_dash(capsys):
     "[   0:00] attention (1/3): step 1/1000, loss –, negative error –, "
     "– examples/s\n"
   )
+
+
+def test_a_score_of_seeds_that_all_rates_lost_is_unknown():
+  validation = [math.nan, 0.5, 0.25, 0.75]  # two seeds of two rates
+  assert _best(validation, 2) == 0.625
+  assert math.isnan(_best([*validation[:3], math.nan], 2))
 
 
 def test_time_left_counts_from_the_first_variant_that_is_trained():
