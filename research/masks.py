@@ -262,7 +262,7 @@ def check_mask(mask: Mask) -> None:
   """
   kind, length = type(mask), 16
   made = vars(kind).get("__dataclass_params__")
-  if made is None or not made.frozen:
+  if made is None:
     raise ValueError(
       f"mask = {kind.__name__} is no record; allowed: a class marked "
       "@dataclasses.dataclass(frozen=True)"
