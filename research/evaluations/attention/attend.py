@@ -132,11 +132,11 @@ def attend(
   if form == "blockwise":
     return blockwise(q, k, v, query, key, mask, made), None
   pairs = meet(mask, query, key, made, edges)
-  if form == "library":
+  if form in ("library", "tokamax"):
     scale = parts.score.scale(q.shape[3])
     assert scale is not None
     scale /= parts.normalizer.temperature
-    return library(q, k, v, pairs.allowed, scale), None
+    return library(q, k, v, pairs.allowed, scale, form), None
   return dense(q, k, v, pairs, made)
 
 

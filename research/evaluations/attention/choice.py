@@ -1,6 +1,6 @@
 """Which form of attention is taken, and why the others are not."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 
@@ -10,8 +10,8 @@ from research.heads.independent import Independent
 from research.normalizers.softmax import Softmax
 from research.positions.base import ScorePosition
 
-Form = Literal["dense", "blockwise", "library"]
-Evaluation = Literal["auto", "dense", "blockwise", "library"]
+Form = Literal["dense", "blockwise", "library", "tokamax"]
+Evaluation = Literal["auto", "dense", "blockwise", "library", "tokamax"]
 
 _LENGTHS = {"cpu": 256}
 """From so many queries and keys on blocks were measured to be faster than all
@@ -81,11 +81,7 @@ def check_form(evaluation: Form, parts: Parts) -> None:
   reason = obstacle(evaluation, parts)
   if reason is None:
     return
-  able = [
-    form
-    for form in ("dense", "blockwise", "library")
-    if obstacle(form, parts) is None
-  ]
+  able = [form for form in get_args(Form) if obstacle(form, parts) is None]
   raise ValueError(
     f"evaluation = {evaluation!r}, but {reason}; allowed: 'auto', "
     + ", ".join(map(repr, able))
@@ -96,7 +92,7 @@ def obstacle(form: str, parts: Parts) -> str | None:
   """Why parts cannot be evaluated in a form; None if they can."""
   if form == "blockwise":
     return _unblockable(parts)
-  if form == "library":
+  if form in ("library", "tokamax"):
     return _unknown_to_libraries(parts)
   return None
 

@@ -1,4 +1,7 @@
-"""Attention by `jax.nn.dot_product_attention`, and by cuDNN through it."""
+"""Attention by `jax.nn` (and cuDNN through it), and by tokamax."""
+
+from types import ModuleType
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +18,33 @@ def library(
   v: GroupValues,
   allowed: Allowed,
   scale: float,
+  backend: Literal["library", "tokamax"] = "library",
 ) -> Float[Array, "b t h v"]:
   """softmax(scale · q · k) v over the allowed keys.
 
   The mask is an array, O(t s) memory, one byte a pair; on a CPU all scores
   are held as well. Groups of heads share keys without copies.
+
+  Raises:
+    ValueError: tokamax was asked for and cannot be imported.
   """
-  y = jax.nn.dot_product_attention(q, k, v, mask=allowed, scale=scale)
-  # Where nobody is allowed, the library gives the mean of all values.
+  if backend == "tokamax":
+    y = _tokamax().dot_product_attention(q, k, v, mask=allowed, scale=scale)
+  else:
+    y = jax.nn.dot_product_attention(q, k, v, mask=allowed, scale=scale)
+  # Where nobody is allowed, the libraries give the mean of all values.
   somebody = jnp.any(allowed, axis=-1)
   return jnp.where(jnp.swapaxes(somebody, 1, 2)[..., None], y, 0.0)
+
+
+def _tokamax() -> ModuleType:
+  """The package, which nothing else needs and no extra installs."""
+  try:
+    import tokamax
+  except ImportError as error:
+    raise ValueError(
+      f"evaluation = 'tokamax' cannot import tokamax ({error}); allowed: "
+      "another evaluation, or tokamax in an environment of its own (it pins "
+      "typeguard 2.13, which the command line cannot have)"
+    ) from error
+  return tokamax

@@ -1,5 +1,7 @@
 """The library's attention agrees with ours, where it knows the parts."""
 
+import sys
+import types
 from typing import Any
 
 import jax
@@ -80,3 +82,25 @@ def test_the_library_is_what_is_called(monkeypatch):
       lambda form=form: attention(Q, KEYS, VALUES, evaluation=form)
     )
   assert [call["scale"] for call in calls] == [0.5]
+
+
+def test_tokamax_is_called_as_the_library_is(monkeypatch):
+  calls = []
+
+  def dot_product_attention(q: Any, k: Any, v: Any, **given: Any) -> Any:
+    calls.append({*given})
+    return jax.nn.dot_product_attention(q, k, v, **given)
+
+  package = types.ModuleType("tokamax")
+  package.dot_product_attention = dot_product_attention
+  monkeypatch.setitem(sys.modules, "tokamax", package)
+  parts = Parts(normalizer=Softmax(temperature=2.5))
+  found, wanted = (computed(form, parts) for form in ("tokamax", "library"))
+  jax.tree.map(np.testing.assert_array_equal, found, wanted)
+  assert calls == [{"mask", "scale"}]
+
+
+def test_tokamax_may_be_missing(monkeypatch):
+  monkeypatch.setitem(sys.modules, "tokamax", None)
+  with pytest.raises(ValueError, match="'tokamax' cannot import.*; allowed: "):
+    computed("tokamax", Parts())
