@@ -1,7 +1,6 @@
 """`mixerlab bench attention`: attention alone beside its peers, in turn."""
 
 import importlib.util
-import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
@@ -69,14 +68,15 @@ def _speed(found: Rounds, names: list[str]) -> str:
 def _memory() -> str:
   """Temporary memory of blocks, as the compiler counts it."""
   from research.bench.attention import temporary_bytes
+  from research.lengths import exponent
 
   sizes = [temporary_bytes("blocks", length) for length in _MEMORY]
-  exponent = slope(_MEMORY, sizes)
+  power = exponent(_MEMORY, sizes)
   each = ", ".join(
     f"{size / 2**20:.0f} MiB at {length:,}"
     for size, length in zip(sizes, _MEMORY, strict=True)
   )
-  return f"Temporary memory of blocks: {each}; exponent {exponent:.2f}\n"
+  return f"Temporary memory of blocks: {each}; exponent {power:.2f}\n"
 
 
 def _window(found: Rounds) -> str:
@@ -103,15 +103,6 @@ def _decoding(found: Rounds) -> str:
       f"{1e6 / rate:.0f} µs at {int(length):,} ({size * rate / 1e9:.1f} GB/s)"
     )
   return f"A token with a cache of that length: {', '.join(parts)}\n"
-
-
-def slope(x: Sequence[float], y: Sequence[float]) -> float:
-  """The exponent of a power law, fitted to logarithms by least squares."""
-  a, b = ([math.log(value) for value in values] for values in (x, y))
-  middle = statistics.mean(a)
-  return sum((p - middle) * q for p, q in zip(a, b, strict=True)) / sum(
-    (p - middle) ** 2 for p in a
-  )
 
 
 def _ratio(own: Sequence[float], other: Sequence[float]) -> float:
