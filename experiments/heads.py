@@ -46,7 +46,7 @@ long cannot make every map of weights. Keys and values shared by all heads
 cost little in translation (Shazeer 2019), shared by groups less (Ainslie
 2023).
 
-The number of relations was chosen in shorter pilot runs with one seed: with
+The number of relations was chosen in shorter runs with the first seed: with
 four relations of four attributes, two heads were enough."""
 
 # Narrow heads have few frequencies; a small base keeps them all quick enough

@@ -75,7 +75,7 @@ def experiment(scale: str) -> Experiment:
     "plain": Attention(HEADS),
     "alibi": Attention(HEADS, score_mod=alibi),
     "soft_cap": Attention(HEADS, score_mod=soft_cap),
-    "documents": Attention(HEADS, mask_mod=same_document, score_mod=alibi),
+    "documents": Attention(HEADS, mask_mod=same_document),
     "decay": Attention(HEADS, score_mod=Decay()),
   }
   return Experiment(

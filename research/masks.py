@@ -8,7 +8,7 @@ Masks compose: `Causal() & Window(16)`, `Causal() | Global(2)`, `~Causal()`.
 """
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -47,19 +47,6 @@ class Mask:
       raise ValueError(f"t = {t} queries of s = {s} tokens; allowed: t <= s")
     query = np.arange(s - t, s)[:, None]
     return np.broadcast_to(self.allows(query, np.arange(s)[None, :]), (t, s))
-
-  def block(
-    self, query: tuple[int, int], key: tuple[int, int]
-  ) -> Literal["full", "empty", "partial"]:
-    """What the rule makes of a block of indices [start, stop) × [start, stop).
-
-    Blocks that are empty need no work, full ones no mask.
-    """
-    inside = self.allows(np.arange(*query)[:, None], np.arange(*key)[None, :])
-    inside = np.broadcast_to(inside, (query[1] - query[0], key[1] - key[0]))
-    if inside.all():
-      return "full"
-    return "partial" if inside.any() else "empty"
 
   def __and__(self, other: "Mask") -> "Mask":
     return Both(self, other)

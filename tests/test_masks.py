@@ -136,32 +136,6 @@ def test_traced_indices(mask, rule):
 
 
 @masks
-def test_blocks_are_decided(mask, rule):
-  wanted = brute(rule, LENGTH, LENGTH)
-  seen = set()
-  for query in ((0, 1), (0, 4), (4, 8), (8, 9)):
-    for key in ((0, 1), (0, 4), (3, 5), (4, 8), (8, 9)):
-      inside = wanted[slice(*query), slice(*key)]
-      verdict = mask.block(query, key)
-      assert (verdict == "full") == inside.all()
-      assert (verdict == "empty") == (not inside.any())
-      seen.add(verdict)
-  assert seen <= {"full", "empty", "partial"}
-
-
-@masks
-def test_blocks_of_any_size_are_decided(mask, rule):
-  wanted = brute(rule, LENGTH, LENGTH)
-  corners = np.random.default_rng(5).integers(0, LENGTH, size=(40, 2, 2))
-  for corner in np.sort(corners, axis=2):
-    query, key = ((int(start), int(stop) + 1) for start, stop in corner)
-    inside = wanted[slice(*query), slice(*key)]
-    words = {(True, True): "full", (False, False): "empty"}
-    verdict = words.get((bool(inside.any()), bool(inside.all())), "partial")
-    assert mask.block(query, key) == verdict
-
-
-@masks
 @pytest.mark.parametrize("length", [1, 2, 4, LENGTH])
 def test_causal_tells_the_truth(mask, rule, length):
   later = np.triu(brute(rule, length, length), k=1).any()

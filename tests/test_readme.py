@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import pytest
 
 from experiments.modifications import experiment as modifications
+from experiments.positions import experiment as positions
 from experiments.recall import experiment
 from research.command.additions import add_mixer
 from research.places import whole
@@ -113,6 +114,8 @@ def test_own_attention(tmp_path, monkeypatch):
     asked = add_mixer(asked, f"own_{i}={layer}{field}")
   own = ("own_0", "own_1", "own_2")
   assert {*own} == prepare(asked.only(own)).keys()
+  far = add_mixer(positions("smoke"), f"decay={layer}{told[1][1]}")
+  assert "decay" in prepare(far.only(("decay",)))
   page = pathlib.Path(modifications.__code__.co_filename).read_text()
   for line in _block("def soft_cap").splitlines():  # the page shows the same
     assert line.split("  #")[0].replace("= 4", "= HEADS") in page

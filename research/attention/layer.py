@@ -74,7 +74,9 @@ class Attention(Mixer):
       (batch, head, query, key) → bool.
     weight_mod: changes each weight after it was normalised, as `score_mod`.
     evaluation: the form in which all this is computed. "auto" takes what is
-      fastest where it was measured.
+      fastest where it was measured. Forms agree but for rounding, and but for
+      derivatives of forward mode (`jax.jvp`), which "dense" alone has. The
+      maps (mutable=["intermediates"]) are made by "dense" always.
   """
 
   heads: int = 1

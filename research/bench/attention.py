@@ -29,6 +29,7 @@ def soft_cap(score: Any, batch: Any, head: Any, query: Any, key: Any) -> Any:
 
 _FORMS: dict[str, dict[str, Any]] = {
   "blocks": {"evaluation": "blockwise"},
+  "segments": {"evaluation": "blockwise"},
   "alibi": {"evaluation": "blockwise", "score_mod": alibi},
   "cap": {"evaluation": "blockwise", "score_mod": soft_cap},
   "window": {
@@ -47,20 +48,27 @@ def inputs(length: int) -> list[jax.Array]:
   return [jax.random.normal(key, shape) for key in keys]
 
 
-def compiled(form: str, length: int) -> Any:
-  """Forward and backward of a form, compiled."""
+def compiled(form: str, length: int) -> tuple[Any, list[jax.Array]]:
+  """Forward and backward of a form, compiled, and what it is called on."""
   fields = {"mask": Causal(), **_FORMS[form]}
 
-  def both(q: Any, k: Any, v: Any, slope: Any) -> Any:
-    y, back = jax.vjp(lambda q, k, v: attention(q, k, v, **fields), q, k, v)
+  def both(q: Any, k: Any, v: Any, slope: Any, segments: Any) -> Any:
+    told = {"segments": segments} if form == "segments" else {}
+
+    def forward(q: Any, k: Any, v: Any) -> Any:
+      return attention(q, k, v, **fields, **told)
+
+    y, back = jax.vjp(forward, q, k, v)
     return y, back(slope)
 
-  return jax.jit(both).lower(*inputs(length)).compile()
+  given = [*inputs(length), jnp.ones((1, length), int)]
+  return jax.jit(both).lower(*given).compile(), given
 
 
 def temporary_bytes(form: str, length: int) -> int:
   """What the compiler sets apart, beside arguments and results."""
-  return int(compiled(form, length).memory_analysis().temp_size_in_bytes)
+  program, _ = compiled(form, length)
+  return int(program.memory_analysis().temp_size_in_bytes)
 
 
 def prepare(form: str, length: int) -> Callable[[int], int]:
@@ -71,11 +79,11 @@ def prepare(form: str, length: int) -> Callable[[int], int]:
     return peer(*inputs(length))
   if form == "decode":
     return _decoding(length)
-  call, given = compiled(form, length), inputs(length)
+  call, arguments = compiled(form, length)
 
   def calls(number: int) -> int:
     for _ in range(number):
-      jax.block_until_ready(call(*given))
+      jax.block_until_ready(call(*arguments))
     return number
 
   calls(1)

@@ -5,8 +5,9 @@ import pathlib
 
 from research.command import agreement
 from research.experiment import Experiment
+from research.folder import read_experiment
 from research.plots.readable import count
-from research.record import override
+from research.record import code, override
 from research.results import Summary, read_json, read_summary
 
 
@@ -40,6 +41,12 @@ def print_comparison(
   changed = agreement.other_machine(
     *(read_json(place / "environment.json") for place in (folder, new))
   )
+  changed += [
+    f"the code of the classes in {place}, since it was run"
+    for place in (folder, new)
+    if read_json(place / "experiment.json").get("code")
+    != code(read_experiment(place))
+  ]
   if (
     old.rows and now.rows and len(old.rows[0].values) != len(now.rows[0].values)
   ):
@@ -69,7 +76,9 @@ def _part(summary: Summary, experiment: Experiment) -> Summary:
 def _explain(changed: list[str], untested: list[str]) -> list[str]:
   """What kind of comparison this is, and what it leaves out."""
   if not changed:
-    return ["The machine and versions are the same: values have to be equal."]
+    return [
+      "The machine, versions and code are the same: values have to be equal."
+    ]
   lines = [
     "Compared by Welch's test for each row, at 1 % over all rows, as the "
     "runs differ in:",

@@ -51,13 +51,14 @@ def compare(
 ) -> list[Difference]:
   """The differences that no chance explains.
 
-  On the same machine and versions values are equal, bit for bit. Elsewhere
-  the values of each row are compared by Welch's test, Holm-corrected over all
-  rows at 1 % family-wise. Rows without a test (a single seed, a value that is
-  not finite) are left to the reader (`untested`). A verdict has flipped if it
-  held and is now refuted, or the other way round. What a run cost in seconds
-  and bytes is not compared, nor are verdicts on costs; but rows of bytes are
-  values like others on the same machine.
+  On the same machine, versions and code values are equal, bit for bit.
+  Elsewhere the values of each row are compared by Welch's test,
+  Holm-corrected over all rows at 1 % family-wise. Rows without a test (a
+  single seed, a value that is not finite) are left to the reader
+  (`untested`). A verdict has flipped if it held and is now refuted, or the
+  other way round. What a run cost in seconds and bytes is not compared, nor
+  are verdicts on costs; but rows of bytes are values like others on the same
+  machine.
   """
   without = TIMES if same_machine else _COSTS
   theirs = {_key(row): row for row in _but(reference, without)}

@@ -71,6 +71,11 @@ def main(arguments: list[str]) -> int:
     if getattr(given, name) <= 0:
       raise ValueError(f"{name} = {getattr(given, name)}; allowed: above 0")
   if given.what == "attention":
+    if given.vocabulary:
+      raise ValueError(
+        f"vocabulary = {given.vocabulary} with attention; allowed: with "
+        "training alone"
+      )
     return _attention(given)
   names = list(_NAMES if _has_torch() else _OURS)
   sizes = [given.vocabulary] if given.vocabulary else ["256", "8192"]

@@ -13,12 +13,14 @@ _WINDOW = ("2048", "4096", "8192")
 _CACHE = ("512", "1024", "2048", "4096", "8192")
 _NAMES = {
   "blocks": "blocks",
+  "segments": "blocks, told of segments",
   "alibi": "blocks, ALiBi as score_mod",
   "cap": "blocks, soft cap as score_mod",
   "dense": "all scores at once",
   "library": "jax.nn.dot_product_attention",
   "torch": "PyTorch, fused",
 }
+_PEERS = {"torch": "PyTorch", "library": "jax.nn", "blocks": "blocks"}
 
 
 def tables(
@@ -47,8 +49,8 @@ def tables(
 def _speed(found: Rounds, names: list[str]) -> str:
   """Times and ratios of all forms at each length."""
   width = max(map(len, _NAMES.values()))
-  peers = [name for name in ("torch", "library") if name in names]
-  head = "".join(f"{'× ' + _short(peer):>12}" for peer in peers)
+  peers = [name for name in _PEERS if name in names]
+  head = "".join(f"{'× ' + _PEERS[peer]:>12}" for peer in peers)
   lines = [
     "Attention forward and backward (float32, batch 1, 8 heads of 64, causal)"
   ]
@@ -108,10 +110,6 @@ def _decoding(found: Rounds) -> str:
 def _ratio(own: Sequence[float], other: Sequence[float]) -> float:
   """The median of the ratios within a round."""
   return statistics.median(a / b for a, b in zip(own, other, strict=True))
-
-
-def _short(peer: str) -> str:
-  return {"torch": "PyTorch", "library": "jax.nn"}[peer]
 
 
 def _has_torch() -> bool:

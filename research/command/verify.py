@@ -17,7 +17,7 @@ def parser() -> Parser:
   result = Parser(
     "verify",
     "Runs the reference experiment that the package brings once more, and "
-    "compares the results. On the same machine and versions all values have "
+    "compares the results. On the same machine, versions and code values have "
     "to be equal. Elsewhere the values of each row are compared by Welch's "
     "test, Holm-corrected over all rows at 1 % family-wise, and a verdict "
     "differs only if it held and is now refuted, or the other way round. "

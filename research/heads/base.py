@@ -28,6 +28,8 @@ class Heads(nn.Module):
   ) -> Float[Array, "b heads t s"]:
     """The weights of the outputs, [b heads t s], from those of the maps.
 
+    Each key by itself: blocks of keys are given apart.
+
     Args:
       weights: of the maps; those of one head stand side by side.
       key_width: k, for parameters that are as wide as a key.

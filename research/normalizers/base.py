@@ -132,8 +132,8 @@ class Normalizer(nn.Module):
 
   @property
   def online(self) -> bool:
-    """Whether numerators can be made before the total is known."""
-    return True
+    """Whether numerators need no total, so that one pass is enough."""
+    return False
 
 
 def largest(scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:

@@ -46,8 +46,15 @@ class SoftmaxSink(Normalizer):
   def numerators(self, scores: Scores, rows: Rows) -> Weights:
     return jnp.exp(scores - rows.top)
 
+  @property
+  def online(self) -> bool:
+    return True
+
   def divisor(self, rows: Rows) -> Float[Array, "b h t 1"]:
-    return rows.total + jnp.exp(self._sink(rows.top.shape[1]) - rows.top)
+    sink = self._sink(rows.top.shape[1])
+    # In a block that nobody looks at, no score was compared with the sink.
+    top = jnp.maximum(rows.top, jax.lax.stop_gradient(sink))
+    return rows.total + jnp.exp(sink - top)
 
   def _sink(self, heads: int) -> Float[Array, "1 #h 1 1"]:
     if not self.learned:

@@ -31,5 +31,9 @@ class Softmax(Normalizer):
   def numerators(self, scores: Scores, rows: Rows) -> Weights:
     return jnp.exp(scores - rows.top)
 
+  @property
+  def online(self) -> bool:
+    return True
+
   def divisor(self, rows: Rows) -> Float[Array, "b h t 1"]:
     return jnp.where(rows.total > 0, rows.total, 1.0)

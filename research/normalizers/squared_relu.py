@@ -29,6 +29,10 @@ class SquaredReLU(Normalizer):
   def numerators(self, scores: Scores, rows: Rows) -> Weights:
     return jnp.square(jax.nn.relu(scores))
 
+  @property
+  def online(self) -> bool:
+    return True
+
   def divisor(self, rows: Rows) -> Float[Array, "b h t 1"]:
     count = jnp.maximum(rows.total, 1.0)
     return count if self.by_length else jnp.ones_like(count)

@@ -51,4 +51,6 @@ class Score(nn.Module):
 
 def products(q: Queries, k: Keys) -> Scores:
   """q · k of every query and key, added up in float32."""
-  return jnp.einsum("bthk,bshk->bhts", q, k, preferred_element_type=jnp.float32)
+  # Heads first: in another order the compiler copies queries or keys.
+  q, k = jnp.swapaxes(q, 1, 2), jnp.swapaxes(k, 1, 2)
+  return jnp.einsum("bhtk,bhsk->bhts", q, k, preferred_element_type=jnp.float32)

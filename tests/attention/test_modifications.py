@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from research.attention.layer import Attention
+from research.heads.differential import Differential
 from research.masks import Causal, Full, Mask, Window
 from research.normalizers.sink import SoftmaxSink
 from research.places import Places, whole
 from research.positions.alibi import ALiBi
+from research.positions.cope import CoPE
 from research.positions.kerple import Kerple
 from research.scores.general import General
 from tests.small_blocks import blocks_of
@@ -230,3 +232,14 @@ def test_an_unknown_evaluation_is_refused(unchecked):
     layer = Attention(mask=Full(), evaluation="blockwise")
     places = Places(PLACES.positions, PLACES.segments, edges)
     jax.eval_shape(layer.init, jax.random.key(0), X, places)
+
+
+def test_contextual_positions_and_two_maps_under_a_mask_of_heads():
+  layer = Attention(
+    heads=H,
+    joint=Differential(),
+    position=CoPE(limit=4),
+    mask_mod=lambda b, h, query, key: (h == 0) | (query - key < 2),
+  )
+  y, _ = jax.jit(layer.init_with_output)(jax.random.key(0), X, PLACES)
+  assert np.isfinite(y).all()

@@ -25,3 +25,8 @@ def test_ratios_are_taken_within_a_round():
 def test_nothing_to_time_is_refused(option):
   with pytest.raises(ValueError, match=f"{option} = 0.*; allowed: above 0"):
     bench.main([f"--{option}", "0"])
+
+
+def test_a_vocabulary_is_none_of_attention():
+  with pytest.raises(ValueError, match="vocabulary = 256 with attention; all"):
+    bench.main(["attention", "--vocabulary", "256"])

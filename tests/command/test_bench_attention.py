@@ -1,5 +1,6 @@
 """`bench attention`: what the tables say; timing itself is no test."""
 
+import jax
 import pytest
 
 from research.bench import attention
@@ -36,7 +37,7 @@ def test_the_tables(rounds):
   lines = text.splitlines()
   blocks = [line.split() for line in lines if line.startswith("  blocks  ")]
   # The medians of 8 and 4 calls a second; twice PyTorch, four times jax.nn.
-  assert blocks == [["blocks", "166.7", "2.00×", "4.00×"]] * 3
+  assert blocks == [["blocks", "166.7", "2.00×", "4.00×", "1.00×"]] * 3
   assert "16384 MiB at 16,384; exponent 1.00" in text
   assert "at 4,096 (1.00 of the line)" in text
   assert "at 8,192 (1.50 of the line)" in text
@@ -50,6 +51,12 @@ def test_without_a_peer(rounds, monkeypatch):
   assert "PyTorch" not in text and "× jax.nn" in text
 
 
-@pytest.mark.parametrize("form", ["blocks", "decode"])
+@pytest.mark.parametrize("form", ["segments", "decode"])
 def test_ours_can_be_called(form):
   assert attention.prepare(form, 64)(2) == 2
+
+
+def test_all_tokens_are_one_program():
+  tokens = attention.prepare("decode", 16)
+  with jax.no_tracing():
+    assert tokens(8) == 8

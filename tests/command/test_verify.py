@@ -62,7 +62,7 @@ class TestRunAgain:
     assert command == "python -m experiments verify tiny"
     assert not out.exists()
     assert capsys.readouterr().out.splitlines()[-2:] == [
-      "The machine and versions are the same: values have to be equal.",
+      "The machine, versions and code are the same: values have to be equal.",
       "2 rows and 1 verdict of tiny compared: 0 differences",
     ]
 
@@ -84,6 +84,17 @@ class TestRunAgain:
     assert "  jax 0.10.2 is now 0.12.0\n" in out
     assert "No test is possible" in out
     assert "  rotary test all accuracy\n" in out
+
+  def test_with_changed_code_chance_is_no_difference(
+    self, run, reference, capsys
+  ):
+    file = reference / "experiment.json"
+    old = {**json.loads(file.read_text()), "code": "0" * 12}
+    file.write_text(json.dumps(old))
+    run(rows=[tiny.row("attention", 0.55, 0.6), tiny.row("rotary")])
+    assert verified("-q") == 0
+    out = capsys.readouterr().out
+    assert f"  the code of the classes in {reference}, since it was" in out
 
   def test_a_verdict_that_flipped_is_told(self, run, capsys):
     run(machine={**MACHINE, "jax": "0.12.0"}, word="refuted")

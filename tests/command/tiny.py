@@ -11,7 +11,7 @@ from research.mixer import Mixer
 from research.models.feed_forward import NoFeedForward
 from research.models.sequence import SequenceModel
 from research.positions.rotary import Rotary
-from research.record import to_json
+from research.record import code, to_json
 from research.results import Row, Summary, VerdictRow
 from research.tasks.labelling import ContextLabelling
 from research.training.record import Training
@@ -71,6 +71,7 @@ def document(chosen: Experiment) -> dict:
     "version": 1,
     "scale": chosen.scale,
     "identity": chosen.identity,
+    "code": code(chosen),
     "command": "",
     "experiment": to_json(chosen),
   }

@@ -31,7 +31,7 @@ class NormalizerCase:
     parameters: the documented number of parameters for a number of heads.
     sums_to_one: whether the weights of every query do that has a key.
     shift_invariant: whether only differences of scores matter.
-    blockable: whether one pass over blocks of keys is enough.
+    blockable: whether blocks of keys can be weighed apart.
     refused: fields that must not be accepted, each in a record of its own.
     exceptions: laws that do not hold, by name of the law, with the reason.
   """

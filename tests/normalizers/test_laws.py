@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from research.normalizers.base import NOBODY, Rows
 from tests.cases import Laws
 from tests.normalizers.cases import CASES
 from tests.tolerance import assert_close
@@ -252,6 +253,33 @@ def test_parameters(name, heads):
 @law()
 def test_blockable(name):
   assert CASES[name].normalizer.blockable == CASES[name].blockable
+
+
+@law()
+def test_online(name):
+  """Numerators that need no total can be made before it is known."""
+  normalizer = CASES[name].normalizer
+  if not normalizer.blockable:
+    return
+  top = jnp.full(SCORES.shape[:3] + (1,), 3.0)
+  unknown = normalizer.apply(
+    variables(name),
+    jnp.asarray(SCORES),
+    Rows(top, top * jnp.nan),
+    method="numerators",
+  )
+  assert np.isfinite(unknown).all() == normalizer.online
+
+
+@law()
+def test_a_row_without_keys_has_a_divisor(name):
+  normalizer = CASES[name].normalizer
+  if not normalizer.blockable:
+    return
+  top = jnp.full(SCORES.shape[:3] + (1,), NOBODY)
+  rows = Rows(top, jnp.zeros_like(top))
+  divisor = normalizer.apply(variables(name), rows, method="divisor")
+  assert np.isfinite(divisor).all() and (np.asarray(divisor) > 0).all()
 
 
 @law()

@@ -19,7 +19,7 @@ from research.evaluations.attention.modifications import (
 )
 from research.evaluations.attention.probe import probe
 from research.evaluations.attention.rules import Functions, Parts, rules
-from research.masks import Full, Mask
+from research.masks import Full, Mask, check_mask
 from research.shapes import Edges, Queries, SharedKeys
 
 _MODS = ("score_mod", "mask_mod", "weight_mod")
@@ -39,7 +39,9 @@ def attention(
 ) -> Float[Array, "b t h v"]:
   """Softmax attention, changed by functions of one pair of query and key.
 
-  Positions count from 0 on both sides.
+  Positions count from 0 on both sides. In blocks (`evaluation`) derivatives
+  are of reverse mode alone; "dense" has all of them. Functions are not tried
+  out before, as those of a layer are.
 
   Args:
     q: queries [b t h k].
@@ -56,7 +58,8 @@ def attention(
 
   Raises:
     ValueError: a function that gives no number for a pair, a form that is
-      unknown or not allowed by the functions, or segments that do not fit.
+      unknown or not allowed by the functions, a mask that is none, or heads
+      or segments that do not fit.
   """
   known = get_args(Evaluation)
   if evaluation not in known:
@@ -67,6 +70,11 @@ def attention(
     Side(jnp.broadcast_to(jnp.arange(x.shape[1])[None], x.shape[:2]))
     for x in (q, k)
   )
+  check_mask(mask)
+  if q.shape[2] % k.shape[2]:
+    raise ValueError(
+      f"k has {k.shape[2]} heads and q {q.shape[2]}; allowed: g that divides h"
+    )
   if segments is not None:
     if not segments.shape == q.shape[:2] == k.shape[:2]:
       raise ValueError(

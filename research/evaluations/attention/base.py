@@ -44,8 +44,8 @@ class Rules:
     normalizer: makes weights of them; a module, or its bound functions.
     read: of weights [b h t s] and values [b s g v]: [b t heads v], float32.
       Linear in both.
-    weights: what is done with the weights of a block before they read; None
-      for nothing.
+    weights: what is done with the weights of a block before they read, told
+      who may look at whom after `scores` had its say; None for nothing.
     mask_mod: who may look at whom besides what mask and segments say; None
       for everybody.
   """

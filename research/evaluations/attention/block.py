@@ -81,7 +81,8 @@ class Block:
     normalizer = self.rules.normalizer
     weights = normalizer.share(scores, allowed, rows)
     if self.rules.weights is not None:
-      weights = self.rules.weights(weights, pairs)
+      seen = pairs._replace(allowed=allowed)
+      weights = self.rules.weights(weights, seen)
     read = swapped(self.rules.read(weights, swapped(v), pairs))
     return read, normalizer.total(scores, allowed, rows.top)
 

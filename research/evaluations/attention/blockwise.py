@@ -43,12 +43,14 @@ def blockwise(
   known = query.indices is None and key.indices is None
   cover = blocks(mask if known else None, t, s, q.shape[0] * q.shape[2])
   more = -t % cover.size[0], -s % cover.size[1]
-  if any(more) and key.segments is None:  # nobody may look at what is added
+  plain = key.segments is None
+  if any(more) and plain:  # nobody may look at what is added
     query, key = _in_one_segment(query), _in_one_segment(key)
   q, query = _padded((q, query), more[0])
   k, v, key = _padded((k, v, key), more[1])
   tensors = swapped(q), swapped(k), swapped(v)
-  y = evaluate(tensors, _phases(cover, tensors, (query, key), mask, rules))
+  phases = _phases(cover, tensors, (query, key), mask, rules, plain)
+  y = evaluate(tensors, phases)
   return swapped(y)[:, :t].astype(v.dtype)
 
 
@@ -71,18 +73,25 @@ def _phases(
   sides: tuple[Side, Side],
   mask: Mask,
   rules: Rules,
+  plain: bool,
 ) -> list[Phase]:
-  """Blocks that the mask cuts, and those that it does not; one at least."""
-  parts = [(cover.partial, mask), (cover.full, Full())]
-  if sides[1].segments is not None:  # segments may cut them all
+  """Blocks that the mask cuts, and those that it does not; one at least.
+
+  In `plain` rows there is nothing but the mask that cuts, and what was added
+  at the end, where no block is full.
+  """
+  query, key = sides
+  free = query._replace(segments=None), key._replace(segments=None)
+  parts = [(cover.partial, mask, sides), (cover.full, Full(), free)]
+  if not plain:  # segments may cut them all
     everything = np.concatenate([cover.partial, cover.full])
-    parts = [(np.unique(everything, axis=0), mask)]
-  if not any(len(where) for where, _ in parts):  # nobody sees anybody
-    parts = [(np.zeros((1, 2)), mask)]
+    parts = [(np.unique(everything, axis=0), mask, sides)]
+  if not any(len(where) for where, *_ in parts):  # nobody sees anybody
+    parts = [(np.zeros((1, 2)), mask, sides)]
   found = []
-  for where, rule in parts:
+  for where, rule, ends in parts:
     if len(where):
-      block = Block(cover.size, sides, rule, rules)
+      block = Block(cover.size, ends, rule, rules)
       found.append(_phase(where.astype(np.int32), block, tensors))
   return found
 

@@ -21,5 +21,5 @@ def dense(
   weights = rules.normalizer(scores, allowed)
   weights = shaped("normalizer", weights, scores.shape)
   if rules.weights is not None:
-    weights = rules.weights(weights, pairs)
+    weights = rules.weights(weights, pairs._replace(allowed=allowed))
   return rules.read(weights, v, pairs).astype(v.dtype), weights

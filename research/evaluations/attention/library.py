@@ -1,4 +1,4 @@
-"""Attention by `jax.nn` (and cuDNN through it), and by tokamax."""
+"""Attention by `jax.nn`, or by tokamax, which picks a kernel itself."""
 
 from types import ModuleType
 from typing import Literal

@@ -3,12 +3,15 @@
 import contextlib
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
+from research.evaluations.attention.closure import hoist
 from research.evaluations.attention.modifications import (
   Modification,
   change,
@@ -21,6 +24,10 @@ from research.masks import Mask
 _LENGTH = 16
 _TRIED = {"score_mod": (-4.0, 0.0, 4.0), "weight_mod": (0.0, 0.5, 1.0)}
 """The scores and the weights that are tried."""
+_TRACED = (
+  jax.errors.TracerArrayConversionError,
+  jax.errors.UnexpectedTracerError,
+)
 
 
 def probe(
@@ -33,9 +40,10 @@ def probe(
 ) -> None:
   """Tries a modification of scores or weights among the first 16 positions.
 
-  A module is tried with the parameters that it starts with; a function that
-  closes over what is traced is not tried. Gradients are not tried: those of
-  `score * jnp.sqrt(query - key)` are NaN even where a mask forbids the pair.
+  Tried are its values where a pair is allowed, and its gradients, in which a
+  NaN of a pair that is forbidden would be seen as well. A module is tried
+  with the parameters that it starts with; a function that closes over what
+  is traced is not tried.
 
   Args:
     name: score_mod or weight_mod.
@@ -46,7 +54,7 @@ def probe(
     axes: of the positions; 1 is a sequence.
 
   Raises:
-    ValueError: it gives NaN for a pair that is allowed.
+    ValueError: it gives NaN for a pair that is allowed, or in a gradient.
   """
   if function is kept:
     return
@@ -56,10 +64,10 @@ def probe(
     hash(given)
   except TypeError:  # a record that may change is tried every time
     tried = _probe.__wrapped__
-  # A tracer would tell nothing: what is found here has to be a number.
-  with contextlib.suppress(jax.errors.TracerArrayConversionError):
-    with jax.ensure_compile_time_eval():
-      tried(*given)
+  # Models are built under `jit` and `eval_shape`; a thread of its own is under
+  # nothing, and finds numbers. What closes over a tracer finds none.
+  with ThreadPoolExecutor(1) as alone, contextlib.suppress(*_TRACED):
+    alone.submit(tried, *given).result()
 
 
 def _alone(part: Modification) -> Modification:
@@ -84,17 +92,60 @@ def _probe(
     more = permit("mask_mod", call, heads, positions, positions)
     allowed = allowed & np.asarray(more)
   call = _started(function, positions[0, 0], jnp.float32(0.0))
-  for value in _TRIED[name]:
-    given = jnp.full((1, heads, _LENGTH, _LENGTH), value)
-    found = np.asarray(change(name, call, given, positions, positions))
-    wrong = np.argwhere(np.isnan(found) & allowed)
-    if len(wrong):
-      _, head, query, key = wrong[0]
-      title = getattr(function, "__name__", type(function).__name__)
+  title = f"{name} = {getattr(function, '__name__', type(function).__name__)}"
+
+  def all_of(scores: Array) -> Array:
+    return change(name, call, scores, positions, positions)
+
+  # What is forbidden has a weight of one when it is changed (`rules.py`).
+  tried = [
+    np.where(allowed, value, 1.0 if name == "weight_mod" else value)
+    for value in _TRIED[name]
+  ]
+  given = [
+    jnp.asarray(np.broadcast_to(x, (1, heads, *x.shape[2:])), jnp.float32)
+    for x in tried
+  ]
+  for value, scores in zip(_TRIED[name], given, strict=True):
+    _refuse_nan(title, value, np.isnan(np.asarray(all_of(scores))) & allowed)
+  for value, scores in zip(_TRIED[name], given, strict=True):
+    if _has_bad_slope(all_of, scores, allowed):
       raise ValueError(
-        f"{name} = {title} gives NaN of {value} at head {head}, query "
-        f"{query}, key {key}; allowed: numbers, or −∞ to forbid a key"
+        f"{title} has NaN in a gradient at {value}, by pairs that are "
+        "forbidden if by no others; allowed: functions that are finite for "
+        "all pairs, as with jnp.maximum(query - key, 1) in a logarithm or root"
       )
+
+
+def _refuse_nan(title: str, value: float, wrong: np.ndarray) -> None:
+  for _, head, query, key in np.argwhere(wrong)[:1]:
+    raise ValueError(
+      f"{title} gives NaN of {value} at head {head}, query {query}, key "
+      f"{key}; allowed: numbers, or −∞ to forbid a key"
+    )
+
+
+def _has_bad_slope(
+  function: Callable[[Array], Array], scores: Array, allowed: np.ndarray
+) -> bool:
+  """Whether NaN reaches the scores, or what the function closes over."""
+  hoisted = hoist(function, scores)
+  inner = [x for x in hoisted.captured if jnp.issubdtype(x.dtype, jnp.inexact)]
+
+  def run(scores: Array, inner: list[Array]) -> Array:
+    left = iter(inner)
+    captured = tuple(
+      next(left) if jnp.issubdtype(x.dtype, jnp.inexact) else x
+      for x in hoisted.captured
+    )
+    found: Array = hoisted.call(captured, scores)
+    return found
+
+  y, back = jax.vjp(run, scores, inner)
+  # What is −∞ is forbidden, and gets no slope either.
+  slope = jnp.where(jnp.asarray(allowed) & (y != -jnp.inf), 1.0, 0.0)
+  slopes = jax.tree.leaves(back(slope))
+  return any(bool(jnp.isnan(one).any()) for one in slopes)
 
 
 def _started(

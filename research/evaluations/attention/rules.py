@@ -123,7 +123,9 @@ class _Made:
     self, weights: Weights, pairs: Pairs
   ) -> Float[Array, "b heads t s"]:
     if self.parts.weight_mod is not kept:
-      changed = self._changed("weight_mod", weights, pairs)
+      # Ones first: a derivative at a weight of zero may be infinite.
+      given = jnp.where(pairs.allowed, weights, 1.0)
+      changed = self._changed("weight_mod", given, pairs)
       weights = jnp.where(pairs.allowed, changed, 0.0)
     batch, _, *rows = weights.shape
     found = self.parts.joint.after(weights, self.key_width)
@@ -133,12 +135,14 @@ class _Made:
     self, weights: Weights, v: GroupValues, pairs: Pairs
   ) -> Float[Array, "b t heads v"]:
     v = share(v, self.times, 1)
+    # Heads first: in another order the compiler copies the weights.
     y = jnp.einsum(
-      "bhts,bshv->bthv",
+      "bhts,bhsv->bhtv",
       weights.astype(v.dtype),
-      v,
+      jnp.swapaxes(v, 1, 2),
       preferred_element_type=jnp.float32,
     )
+    y = jnp.swapaxes(y, 1, 2)
     more = self.parts.position.values(weights, v.shape[-1], pairs)
     return y if more is None else y + more
 
@@ -171,8 +175,15 @@ def _bias(
   position: Any, maps: int, q: Array, k: Array, pairs: Pairs
 ) -> Float[Array, "b h t s"] | None:
   """The encoding's bias; the maps of one head have the same, map by map."""
+  allowed = pairs.allowed
   each = [
-    position.bias(q[:, :, i::maps], k[:, :, i::maps], pairs)
+    position.bias(
+      q[:, :, i::maps],
+      k[:, :, i::maps],
+      pairs._replace(
+        allowed=allowed if allowed.shape[1] == 1 else allowed[:, i::maps]
+      ),
+    )
     for i in range(maps)
   ]
   if maps == 1 or each[0] is None:

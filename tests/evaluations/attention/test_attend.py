@@ -6,11 +6,25 @@ import numpy as np
 import pytest
 
 from research.evaluations.attention.attend import attention
-from research.masks import Causal
+from research.masks import Causal, Mask
 from tests.evaluations.attention.problem import drawn
 from tests.tolerance import assert_close
 
 T, S = 4, 6
+
+
+class Rule(Mask):
+  """A mask that somebody forgot to make a record."""
+
+  causal = True
+
+  def allows(self, query, key):
+    return key <= query
+
+  def reach(self, length):
+    return length
+
+
 Q, KEYS, VALUES, *_ = map(jnp.asarray, drawn(T, S))
 
 
@@ -40,6 +54,14 @@ def test_values_may_be_wider_than_keys():
 def test_an_unknown_form_is_refused(unchecked):
   with pytest.raises(ValueError, match="evaluation = 'fast'; allowed: 'auto'"):
     attention(Q, KEYS, VALUES, evaluation="fast")
+
+
+def test_heads_and_masks_that_do_not_fit_are_refused(unchecked):
+  three = jnp.concatenate([KEYS, KEYS[:, :, :1]], axis=2)
+  with pytest.raises(ValueError, match="k has 3 heads and q 2; allowed: "):
+    attention(Q, three, three)
+  with pytest.raises(ValueError, match="is no record; allowed: "):
+    attention(Q, KEYS, VALUES, mask=Rule())
 
 
 @pytest.mark.parametrize("form", ["dense", "blockwise"])

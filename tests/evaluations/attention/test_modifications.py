@@ -146,3 +146,53 @@ def test_no_weight_is_given_to_whom_is_forbidden(form):
   left = np.array(v)
   left[1, 1] = 0
   assert_close(run(v), np.cumsum(left, axis=1), level="core")
+
+
+@pytest.mark.parametrize("form", ["dense", "blockwise"])
+def test_what_a_score_of_minus_infinity_forbids_gets_no_weight(form):
+  def hide(score: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+    return jnp.where(key == 1, -jnp.inf, score)
+
+  @jax.jit
+  def run(v: Any) -> Any:
+    return attention(
+      v,
+      v,
+      v,
+      mask=Causal(),
+      score_mod=hide,
+      weight_mod=lambda *_: 1.0,
+      evaluation=form,
+    )
+
+  v = jnp.asarray(SCORES[:, :, :, 0])[..., None]
+  left = np.array(v)
+  left[:, 1] = 0
+  assert_close(run(v), np.cumsum(left, axis=1), level="core")
+
+
+@pytest.mark.parametrize("form", ["dense", "blockwise"])
+def test_weights_of_whom_is_forbidden_have_no_slope(form):
+  """The root's slope is infinite at the weight of a forbidden key."""
+  q = jnp.asarray(SCORES)
+
+  @jax.jit
+  def slopes(q: Any) -> Any:
+    def loss(q: Any) -> Any:
+      given = {"mask": Causal(), "weight_mod": lambda w, *_: jnp.sqrt(w)}
+      return attention(q, q, q, **given, evaluation=form).sum()
+
+    return jax.grad(loss)(q)
+
+  assert np.isfinite(slopes(q)).all()
+
+
+def test_forward_mode_is_dense_alone():
+  q = jnp.asarray(SCORES)
+
+  def tangent(form: Any) -> Any:
+    return jax.jvp(lambda q: attention(q, q, q, evaluation=form), (q,), (q,))
+
+  assert np.isfinite(jax.jit(lambda: tangent("dense"))()[1]).all()
+  with pytest.raises(TypeError, match="forward-mode"):
+    tangent("blockwise")

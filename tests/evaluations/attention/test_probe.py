@@ -59,6 +59,31 @@ def test_whoever_is_forbidden_may_have_any_score():
   tried(behind, Full(), before)
 
 
+class LogDecay(nn.Module):
+  """A decay that grows with the logarithm of the distance, or of 1 at least."""
+
+  least: float = 0.0
+
+  @nn.compact
+  def __call__(self, score: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+    rate = self.param("rate", nn.initializers.ones, (2,))[h]
+    apart = jnp.maximum((query - key + 1).astype(jnp.float32), self.least)
+    return score - rate * jnp.log(apart)
+
+
+def test_a_gradient_that_is_not_a_number_is_found():
+  with pytest.raises(ValueError, match="LogDecay has NaN in a gradient at -4"):
+    tried(LogDecay(least=-100.0), Causal())
+  tried(LogDecay(least=1.0), Causal())
+  slope = jnp.ones(2)
+
+  def captured(score: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+    return score - slope[h] * jnp.sqrt((query - key).astype(jnp.float32))
+
+  with pytest.raises(ValueError, match="captured has NaN in a gradient"):
+    tried(captured, Causal())
+
+
 def test_one_head_of_two_is_enough():
   def uneven(score: Any, b: Any, head: Any, query: Any, key: Any) -> Any:
     return jnp.where((head == 1) & (query > 4), jnp.nan, score)
