@@ -14,7 +14,7 @@ twice as fast as all keys at 8,192.
 
 Command. `python -m experiments run attention_cost`
 
-Minutes. About 10 on 2 cores; nothing is trained.
+Minutes. 2 on 2 cores; nothing is trained.
 
 Source. H. Lee, lectures on self-attention (2021): the cost of the attention
 matrix; Rabe & Staats 2021; Dao 2022; Beltagy 2020; Katharopoulos 2020.

@@ -14,7 +14,7 @@ where a difference is on the wrong side of its smallest effect.
 
 Command. `python -m experiments run modifications`
 
-Minutes. 6 on 2 cores with 5 seeds.
+Minutes. 5 on 2 cores with 5 seeds.
 
 Source. Press 2022 (ALiBi), Riviere 2024 (soft cap), Dong 2024 (FlexAttention);
 H. Lee, lectures on self-attention (2021).
