@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from research.evaluations.attention.block import sliced
+from research.evaluations.attention.closure import alike
 from research.evaluations.attention.sweeps import (
   Captured,
   Phase,
@@ -39,10 +40,12 @@ def backward_pass(
   """
   of_totals = _from_outputs if phases[0].online else _from_blocks
   total = of_totals(phases, tensors, captured, y, rows, slope)
-  sums = tuple(jnp.zeros(x.shape) for x in tensors)
+  sums = tuple(alike(jnp.zeros(x.shape), x) for x in tensors)
   slopes = []
   for phase, own in zip(phases, captured, strict=True):
-    inner = [jnp.zeros(x.shape) for x in filter(_has_slope, own["read"])]
+    inner = [
+      alike(jnp.zeros(x.shape), x) for x in filter(_has_slope, own["read"])
+    ]
     step = _slopes(phase, own, tensors, rows, (slope, total))
     sums, inner = sweep(phase, step, (sums, inner))
     slopes.append({name: None for name in own} | {"read": _whole(own, inner)})
@@ -80,7 +83,7 @@ def _from_blocks(
   slope: Array,
 ) -> Array:
   """How outputs depend on the totals, whatever is done with the weights."""
-  result = jnp.zeros_like(rows.total)
+  result = alike(jnp.zeros_like(rows.total), rows)
   for phase, own in zip(phases, captured, strict=True):
     step = _slope_of_total(phase, own, tensors, rows, slope)
     result = sweep(phase, step, result)

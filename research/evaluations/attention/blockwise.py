@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from research.evaluations.attention.base import GroupValues, Rules, Side
 from research.evaluations.attention.block import Block, swapped
 from research.evaluations.attention.blocks import Blocks, blocks
-from research.evaluations.attention.closure import hoist
+from research.evaluations.attention.closure import alike, hoist
 from research.evaluations.attention.passes import evaluate
 from research.evaluations.attention.sweeps import Phase, Tensors
 from research.masks import Full, Mask
@@ -103,12 +103,13 @@ def _phase(where: np.ndarray, block: Block, tensors: Tensors) -> Phase:
     for x, n in zip(tensors, (size[0], size[1], size[1]), strict=True)
   )
   at = jnp.int32(0), jnp.int32(0)
-  scores = jax.eval_shape(block.scores, q, k, *at)[0]
-  number = jnp.zeros(scores.shape[:3] + (1,))
+  found = hoist(block.scores, q, k, *at)
+  scores = found.shapes[0]
+  number = alike(jnp.zeros(scores.shape[:3] + (1,)), q, k, v, found.captured)
   rows = Rows(number, number)
-  whole = jnp.zeros(scores.shape[:2] + (tensors[0].shape[2], 1))
+  whole = alike(jnp.zeros(scores.shape[:2] + (tensors[0].shape[2], 1)), number)
   read = hoist(block.read, q, k, v, rows, *at)
-  above = jnp.zeros(read.shapes[0].shape)
+  above = alike(jnp.zeros(read.shapes[0].shape), number)
   online = block.rules.normalizer.online and block.rules.weights is None
   return Phase(
     where,

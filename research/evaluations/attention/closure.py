@@ -9,6 +9,27 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 
+def alike(tree: Any, *others: Any) -> Any:
+  """All arrays of a tree, varying over the mesh axes of any in `others`.
+
+  In `jax.shard_map` a value is known to be the same on all devices, or to
+  vary; what loops and branches carry has to be of one kind.
+  """
+  leaves = jax.tree.leaves((tree, others))
+  axes = frozenset().union(*map(_varying, leaves))
+
+  def vary(x: Array) -> Array:
+    more = tuple(axes - _varying(x))
+    return jax.lax.pcast(x, more, to="varying") if more else x
+
+  return jax.tree.map(vary, tree) if axes else tree
+
+
+def _varying(x: Array) -> frozenset[str]:
+  kind = getattr(jax.typeof(x), "manual_axis_type", None)
+  return frozenset() if kind is None else kind.varying
+
+
 class Hoisted(NamedTuple):
   """A function whose captured arrays are arguments.
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from research.evaluations.attention.backward import backward_pass
-from research.evaluations.attention.closure import Hoisted
+from research.evaluations.attention.closure import Hoisted, alike
 from research.evaluations.attention.sweeps import (
   Captured,
   Phase,
@@ -58,6 +58,7 @@ def _forward(
   rows = Rows(jnp.full(number, NOBODY), jnp.zeros(number))
   shape = first.read.shapes[0].shape
   read = jnp.zeros(shape[:2] + number[2:3] + shape[3:])
+  rows, read = alike((rows, read), tensors, captured)
   if first.online:
     carry = rows, read
     for phase, own in zip(phases, captured, strict=True):

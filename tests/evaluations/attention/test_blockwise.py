@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, PartitionSpec
 
 from research.evaluations.attention.attend import attention
 from research.masks import Causal, Full, Mask, Window
@@ -234,3 +235,32 @@ def test_second_derivatives():
     return jax.jit(jax.value_and_grad(slope, (0, 1, 2)))(*given)
 
   check(run("blockwise"), jax.tree.map(np.asarray, run("dense")))
+
+
+def test_devices_that_share_a_batch():
+  """In `shard_map` what all devices share, and what varies, are two kinds."""
+  mesh = jax.make_mesh((2,), ("b",), axis_types=(AxisType.Auto,))
+  slopes = jnp.asarray([0.1, 0.3])
+
+  def run(form: Any, spread: bool) -> Any:
+    def attend(q: Any, slopes: Any) -> Any:
+      def decay(score: Any, b: Any, h: Any, t: Any, s: Any) -> Any:
+        return score - slopes[h] * (t - s)
+
+      given = {"mask": Causal(), "score_mod": decay, "evaluation": form}
+      return attention(q, q, q, **given)
+
+    if spread:
+      specs = (PartitionSpec("b"), PartitionSpec())
+      attend = jax.shard_map(
+        attend, mesh=mesh, in_specs=specs, out_specs=specs[0]
+      )
+
+    def loss(q: Any, slopes: Any) -> Any:
+      y = attend(q, slopes)
+      return jnp.sum(y * SEED), y
+
+    found, y = jax.jit(jax.grad(loss, (0, 1), has_aux=True))(Q, slopes)
+    return y, found
+
+  check(run("blockwise", True), jax.tree.map(np.asarray, run("dense", False)))
