@@ -136,6 +136,48 @@ class Normalizer(nn.Module):
     return False
 
 
+class Exponential(Normalizer):
+  """Weights in proportion to exp(score); a subclass gives `divisor`."""
+
+  def top(self, scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:
+    return largest(scores, allowed)
+
+  def total(
+    self, scores: Scores, allowed: Allowed, top: Float[Array, "b h t 1"]
+  ) -> Float[Array, "b h t 1"]:
+    """Σ exp(s_j − top) over the allowed keys."""
+    weights = jnp.where(allowed, jnp.exp(scores - top), 0.0)
+    return jnp.sum(weights, axis=-1, keepdims=True)
+
+  def numerators(self, scores: Scores, rows: Rows) -> Weights:
+    return jnp.exp(scores - rows.top)
+
+  @property
+  def online(self) -> bool:
+    return True
+
+
+class Rectified(Normalizer):
+  """Weights of single scores; a subclass gives `numerators`.
+
+  n counts the keys that the query may look at, so that a token reads the same
+  whether its successors are there or not, as reading step by step needs.
+
+  Attributes:
+    by_length: whether weights are divided by n.
+  """
+
+  by_length: bool = True
+
+  def divisor(self, rows: Rows) -> Float[Array, "b h t 1"]:
+    count = jnp.maximum(rows.total, 1.0)
+    return count if self.by_length else jnp.ones_like(count)
+
+  @property
+  def online(self) -> bool:
+    return True
+
+
 def largest(scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:
   """The largest allowed score of each row; NOBODY in a row without any.
 
@@ -143,14 +185,6 @@ def largest(scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:
   """
   top = jnp.max(scores, axis=-1, keepdims=True, where=allowed, initial=NOBODY)
   return jax.lax.stop_gradient(top)
-
-
-def exponentials(
-  scores: Scores, allowed: Allowed, top: Float[Array, "b h t 1"]
-) -> Float[Array, "b h t 1"]:
-  """Σ exp(s_j − top) over the allowed keys."""
-  weights = jnp.where(allowed, jnp.exp(scores - top), 0.0)
-  return jnp.sum(weights, axis=-1, keepdims=True)
 
 
 def below(scores: Scores, allowed: Allowed) -> Scores:

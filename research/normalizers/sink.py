@@ -9,18 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from research.normalizers.base import (
-  Allowed,
-  Normalizer,
-  Rows,
-  Weights,
-  exponentials,
-  largest,
-)
+from research.normalizers.base import Allowed, Exponential, Rows, largest
 from research.scores.base import Scores
 
 
-class SoftmaxSink(Normalizer):
+class SoftmaxSink(Exponential):
   """Positive weights that sum to less than one; the sink takes the rest.
 
   The sink has no value, so what it takes is read from nobody. Its score is
@@ -37,18 +30,6 @@ class SoftmaxSink(Normalizer):
   def top(self, scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:
     sink = jax.lax.stop_gradient(self._sink(scores.shape[1]))
     return jnp.maximum(largest(scores, allowed), sink)
-
-  def total(
-    self, scores: Scores, allowed: Allowed, top: Float[Array, "b h t 1"]
-  ) -> Float[Array, "b h t 1"]:
-    return exponentials(scores, allowed, top)
-
-  def numerators(self, scores: Scores, rows: Rows) -> Weights:
-    return jnp.exp(scores - rows.top)
-
-  @property
-  def online(self) -> bool:
-    return True
 
   def divisor(self, rows: Rows) -> Float[Array, "b h t 1"]:
     sink = self._sink(rows.top.shape[1])

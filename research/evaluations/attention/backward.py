@@ -1,5 +1,7 @@
 """The backward pass over all blocks; scores are made again."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -20,26 +22,35 @@ from research.evaluations.attention.sweeps import (
 from research.normalizers.base import Rows
 
 
+class Kept(NamedTuple):
+  """What the forward pass leaves for the backward pass.
+
+  Attributes:
+    tensors: queries, keys and values.
+    captured: what the functions of each phase close over.
+    y: what was read, [b heads t v].
+    rows: what was known of the rows, [b h t 1].
+  """
+
+  tensors: Tensors
+  captured: list[Captured]
+  y: Array
+  rows: Rows
+
+
 def backward_pass(
-  phases: list[Phase],
-  tensors: Tensors,
-  captured: list[Captured],
-  y: Array,
-  rows: Rows,
-  slope: Array,
+  phases: list[Phase], kept: Kept, slope: Array
 ) -> tuple[Tensors, list[dict[str, tuple | None]]]:
   """Gradients of the tensors, and of what `read` closes over.
 
   Args:
     phases: the blocks, and their functions.
-    tensors: as in the forward pass.
-    captured: of each phase.
-    y: what was read, [b heads t v].
-    rows: what was known of the rows, [b h t 1].
-    slope: the gradient of `y`.
+    kept: from the forward pass.
+    slope: the gradient of what was read.
   """
   of_totals = _from_outputs if phases[0].online else _from_blocks
-  total = of_totals(phases, tensors, captured, y, rows, slope)
+  total = of_totals(phases, kept, slope)
+  tensors, captured, _, rows = kept
   sums = tuple(alike(jnp.zeros(x.shape), x) for x in tensors)
   slopes = []
   for phase, own in zip(phases, captured, strict=True):
@@ -55,34 +66,22 @@ def backward_pass(
   return (q, k, v), slopes
 
 
-def _from_outputs(
-  phases: list[Phase],
-  tensors: Tensors,
-  captured: list[Captured],
-  y: Array,
-  rows: Rows,
-  slope: Array,
-) -> Array:
+def _from_outputs(phases: list[Phase], kept: Kept, slope: Array) -> Array:
   """How outputs that are divided by totals depend on these, [b h t 1]."""
-  divisor, own = phases[0].divisor.call, captured[0]["divisor"]
+  rows = kept.rows
+  divisor, own = phases[0].divisor.call, kept.captured[0]["divisor"]
   now = divisor(own, rows)
 
   def share(total: Array) -> Array:
     return now / divisor(own, rows._replace(total=total))
 
   back = jax.vjp(share, rows.total)[1]
-  return back(jnp.sum(slope * y, axis=-1, keepdims=True))[0]
+  return back(jnp.sum(slope * kept.y, axis=-1, keepdims=True))[0]
 
 
-def _from_blocks(
-  phases: list[Phase],
-  tensors: Tensors,
-  captured: list[Captured],
-  y: Array,
-  rows: Rows,
-  slope: Array,
-) -> Array:
+def _from_blocks(phases: list[Phase], kept: Kept, slope: Array) -> Array:
   """How outputs depend on the totals, whatever is done with the weights."""
+  tensors, captured, _, rows = kept
   result = alike(jnp.zeros_like(rows.total), rows)
   for phase, own in zip(phases, captured, strict=True):
     step = _slope_of_total(phase, own, tensors, rows, slope)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from research.evaluations.attention.backward import backward_pass
+from research.evaluations.attention.backward import Kept, backward_pass
 from research.evaluations.attention.closure import Hoisted, alike
 from research.evaluations.attention.sweeps import (
   Captured,
@@ -39,11 +39,10 @@ def evaluate(tensors: Tensors, phases: list[Phase]) -> Array:
 
   def forward(tensors: Tensors, captured: list[Captured]) -> Any:
     y, rows = _forward(phases, tensors, captured)
-    return y, (tensors, captured, y, rows)
+    return y, Kept(tensors, captured, y, rows)
 
-  def backward(kept: Any, slope: Array) -> Any:
-    tensors, captured, y, rows = kept
-    return backward_pass(phases, tensors, captured, y, rows, slope)
+  def backward(kept: Kept, slope: Array) -> Any:
+    return backward_pass(phases, kept, slope)
 
   run.defvjp(forward, backward)
   return run(tensors, captured)
