@@ -12,11 +12,12 @@ INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help compare test check format notebook clean .venv
+.PHONY: help compare test pages check format notebook clean .venv
 
 help:
 	@echo "make compare   run the recall comparison, minutes on 2 cores"
 	@echo "make test      run the tests; ARGS='-k name' chooses some of them"
+	@echo "make pages     run a part of every page of experiments/"
 	@echo "make check     formatting, lint, import floors and types"
 	@echo "make format    format the code and mend what lint can"
 	@echo "make notebook  run the notebooks again and keep their outputs"
@@ -31,6 +32,9 @@ compare: .venv
 
 test: .venv
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+
+pages: .venv
+	$(BIN)/python -m pytest --numprocesses $(JOBS) -m pages tests/experiments
 
 check: .venv
 	$(BIN)/ruff format --check .

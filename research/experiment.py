@@ -7,6 +7,7 @@ from research.models.sequence import SequenceModel
 from research.record import identity, override, suggest
 from research.tasks.base import Task
 from research.training.record import Training
+from research.training.slopes import INITIAL_SLOPE, SLOPE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,10 +40,30 @@ MILLISECONDS, BYTES = "milliseconds", "temporary_bytes"
 TIME_EXPONENT, BYTES_EXPONENT = "time_exponent", "memory_exponent"
 """The powers of the length with which these two grow."""
 
-TIMES = (TIMED, MILLISECONDS, TIME_EXPONENT)
+MICROSECONDS, STATE_BYTES = "token_microseconds", "state_bytes"
+"""Of one generated token, and what a sequence carries to the next."""
+
+GENERATION_EXPONENT = "generation_exponent"
+"""The power of the length with which the time of a token grows."""
+
+STREAM_DIFFERENCE = "stream_difference"
+"""Of outputs made token by token, from those of the whole sequence."""
+
+DIFFERENCE, GRADIENT_DIFFERENCE = "difference", "gradient_difference"
+"""Of a variant's numbers, from those of the variant it has to agree with."""
+
+SLOPES = (SLOPE, INITIAL_SLOPE)
+"""The metrics of an experiment that measures slopes: one number a seed."""
+
+TIMES = (
+  TIMED, MILLISECONDS, TIME_EXPONENT, MICROSECONDS, GENERATION_EXPONENT,
+)  # fmt: skip
 """The metrics that a clock made: one number a round."""
 
-COUNTS = (*COSTS, BYTES_EXPONENT)
+COUNTS = (
+  *COSTS, BYTES_EXPONENT, STATE_BYTES, STREAM_DIFFERENCE, DIFFERENCE,
+  GRADIENT_DIFFERENCE,
+)  # fmt: skip
 """The metrics that are counted: one number, without chance."""
 
 
@@ -52,9 +73,11 @@ class Measure:
 
   Attributes:
     metric: "accuracy" or another score of the task, "loss", "solved";
-      one of `COSTS`; or `TIMED`. Of an experiment with `lengths`:
-      "milliseconds" or "temporary_bytes" of a slice such as "length=256", or
-      "time_exponent" or "memory_exponent" of them all.
+      one of `COSTS`; `TIMED`; one of `SLOPES`. Of an experiment with `lengths`:
+      "milliseconds", "temporary_bytes", "token_microseconds" or "state_bytes"
+      of a slice such as "length=256"; "time_exponent", "memory_exponent" or
+      "generation_exponent" of them all; of either, "stream_difference",
+      "difference" or "gradient_difference", of "all" the largest.
   """
 
   variant: str
@@ -114,10 +137,17 @@ class Experiment:
     difficulty: the slice that figures are drawn over, as "pairs".
     timed: whether training steps of all variants are timed in turn at the
       end.
+    slopes: whether it is measured how strongly answers depend on the inputs
+      that hold them, before and after training (`training/slopes.py`).
     lengths: the lengths at which the mixers are timed alone, forward and
       backward, instead of being trained; () trains. The task is then
       `Task()`, and of model and training only the mixer, the width, the
       precision and the batch matter.
+    generation: whether causal mixers are also timed with one token after
+      another, at each of the lengths.
+    same: groups of variants with equal parameters that have to agree: those
+      of the first are given to all, and the others compared with it, output
+      and gradients, at each of the lengths.
     scale: "smoke", "laptop" or "accelerator".
   """
 
@@ -133,7 +163,10 @@ class Experiment:
   bounds: tuple[Bound, ...] = ()
   difficulty: str = ""
   timed: bool = False
+  slopes: bool = False
   lengths: tuple[int, ...] = ()
+  generation: bool = False
+  same: tuple[tuple[str, ...], ...] = ()
   scale: str = "laptop"
 
   def __post_init__(self) -> None:
@@ -177,19 +210,34 @@ class Experiment:
     for name in names:
       self.variant(name)
     kept = tuple(change for change in self.variants if change.name in names)
+    same = tuple(
+      (first, *rest)
+      for first, *others in self.same
+      if first in names and (rest := [one for one in others if one in names])
+    )
+    part = dataclasses.replace(
+      self,
+      variants=kept,
+      claims=(),
+      bounds=tuple(bound for bound in self.bounds if bound.variant in names),
+      same=same,
+    )
     claims = tuple(
       claim
       for claim in self.claims
       if all(
-        side.variant in names
+        part.has(side.variant, side.metric)
         for side in (claim.left, claim.right)
         if isinstance(side, Measure)
       )
     )
-    bounds = tuple(bound for bound in self.bounds if bound.variant in names)
-    return dataclasses.replace(
-      self, variants=kept, claims=claims, bounds=bounds
-    )
+    return dataclasses.replace(part, claims=claims)
+
+  def has(self, variant: str, metric: str) -> bool:
+    """Whether a variant is there, and what it has to agree with."""
+    if metric in (DIFFERENCE, GRADIENT_DIFFERENCE):
+      return any(variant in group[1:] for group in self.same)
+    return variant in self.names()
 
   @property
   def identity(self) -> str:

@@ -37,9 +37,13 @@ class RunFolder:
   path: pathlib.Path
   lock: Any
 
+  def __reduce__(self) -> tuple[Any, ...]:  # told to others, it is not theirs
+    return type(self), (self.path, None)
+
   def release(self) -> None:
     """Lets other processes use the folder."""
-    self.lock.close()
+    if self.lock is not None:
+      self.lock.close()
 
   def outcome(self, variant: str) -> dict[str, Any] | None:
     """What was kept of a finished variant."""

@@ -59,6 +59,10 @@ class Mixer(nn.Module):
     """The numbers carried to the next token of a stream of `length`."""
     raise NotImplementedError(lacks(self, "state_size"))
 
+  def at_depth(self, depth: int) -> "Mixer":
+    """The mixer of a model's block `depth`, from 0; a pattern has several."""
+    return self
+
 
 def enter(
   mixer: Mixer,

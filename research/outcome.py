@@ -38,6 +38,8 @@ def outcome(
   for task, arrays in trained.tests.items():
     most = different.get(task, math.inf) / variant.training.seeds
     scores += _scores(task, metric, arrays, lost, most)
+  for slope, arrays in trained.slopes.items():
+    scores += _sliced("test", slope, arrays, lost, math.inf)
   chosen = choose(variant, trained, scores)
   seconds = max(trained.train_seconds, 1e-9)
   return {
@@ -86,7 +88,21 @@ def _scores(
   lost: np.ndarray,
   most: float,
 ) -> list[dict[str, Any]]:
-  """Means [m] of all slices of a test task; all examples come first.
+  """Means [m] of score and loss of a test task."""
+  found = _sliced(task, metric, arrays, lost, most)
+  weight = arrays["weight"].astype(np.float64)
+  loss = _score(task, "all", "loss", arrays["loss"], weight, lost, most)
+  return [found[0], loss, *found[1:]]
+
+
+def _sliced(
+  task: str,
+  metric: str,
+  arrays: Mapping[str, np.ndarray],
+  lost: np.ndarray,
+  most: float,
+) -> list[dict[str, Any]]:
+  """Means [m] of one metric over all slices; all examples come first.
 
   `most` is the number of independent examples that each seed has at most.
   """
@@ -96,12 +112,10 @@ def _scores(
     # Fillers carry values too: only what is scored makes a slice.
     for value in np.unique(arrays[name][weight > 0]):
       parts[f"{name}={value}"] = weight * (arrays[name] == value)
-  found = [
+  return [
     _score(task, part, metric, arrays["score"], inside, lost, most)
     for part, inside in parts.items()
   ]
-  loss = _score(task, "all", "loss", arrays["loss"], weight, lost, most)
-  return [found[0], loss, *found[1:]]
 
 
 def _score(

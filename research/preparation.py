@@ -1,55 +1,44 @@
 """What is wrong with an experiment, found before anything is trained."""
 
-import itertools
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 
 from research.experiment import (
-  BYTES,
-  BYTES_EXPONENT,
   COSTS,
-  MILLISECONDS,
-  TIME_EXPONENT,
+  SLOPES,
   TIMED,
   Claim,
   Experiment,
   Measure,
   Variant,
 )
-from research.lengths import check
-from research.models.sequence import SequenceModel
-from research.record import from_json, names, suggest, to_json
+from research.lengths.checks import (
+  check_agreeing,
+  check_lengths,
+  check_measure,
+  timed_alone,
+)
+from research.record import from_json, suggest, to_json
 from research.tasks.base import Task
 from research.training.devices import spread
 from research.training.plan import Plan, check_tests, plan
-from research.training.record import Training
+from research.training.slopes import check_slopes
 
 _NUMBERS = ("zero", "one", "chance")
-
-_PLAIN = {"task": Task(), "model": SequenceModel(), "training": Training()}
-_USED = {
-  "task": (),
-  "model": ("mixer", "width", "precision"),
-  "training": ("batch",),
-}
-"""What tells how mixers are timed alone; all else stays as it is in these."""
-_UNKNOWN = {"timed": False, "tests": (), "bounds": (), "difficulty": ""}
-"""What has no meaning where nothing is trained."""
 
 
 def prepare(experiment: Experiment) -> dict[str, Plan]:
   """Checks the whole experiment, variant by variant, without training.
 
   Raises:
-    ValueError: with the name of the variant. Or several processes share the
-      run: each would write its files.
+    ValueError: with the name of the variant. Or several processes share a
+      run that measures times.
   """
-  if jax.process_count() > 1:
+  if jax.process_count() > 1 and (experiment.timed or experiment.lengths):
     raise ValueError(
-      f"processes = {jax.process_count()}; allowed: 1, with any number of "
-      "devices"
+      f"processes = {jax.process_count()} with timed or lengths; allowed: 1, "
+      "as times are those of one process"
     )
   if not experiment.name.replace("_", "").replace("-", "").isalnum():
     raise ValueError(
@@ -62,18 +51,20 @@ def prepare(experiment: Experiment) -> dict[str, Plan]:
       "allowed: records whose classes stand at their import paths"
     )
   _check_tests(experiment)
-  if experiment.lengths:
-    _check_lengths(experiment)
+  check_lengths(experiment)
   plans = {}
   for name in experiment.names():
     try:
       variant = experiment.variant(name)
       if experiment.lengths:
-        plans[name] = _timed_alone(variant, experiment.lengths)
+        plans[name] = timed_alone(experiment, variant)
       else:
         plans[name] = _trained(variant, experiment.test_tasks(variant))
+        if experiment.slopes:
+          check_slopes(plans[name])
     except (ValueError, NotImplementedError) as error:
       raise ValueError(f"variant {name!r}: {error}") from error
+  check_agreeing(experiment, plans)
   for claim in experiment.claims:
     _check_claim(experiment, claim)
   return plans
@@ -85,44 +76,6 @@ def _trained(variant: Variant, tests: Mapping[str, Task]) -> Plan:
   check_tests(ready, tests)
   spread(training.seeds * len(training.learning_rates), training.batch)
   return ready
-
-
-def _timed_alone(variant: Variant, lengths: tuple[int, ...]) -> Plan:
-  """Refuses what would change nothing, and tries the ends of the lengths."""
-  for part, used in _USED.items():
-    record = getattr(variant, part)
-    plain: Any = _PLAIN[part]
-    if type(record) is not type(plain):
-      raise ValueError(
-        f"{part} = {type(record).__name__} with lengths, where nothing is "
-        f"trained; allowed: {type(plain).__name__}"
-      )
-    for name in names(plain):
-      value, only = getattr(record, name), getattr(plain, name)
-      if name not in used and value != only:
-        raise ValueError(
-          f"{part}.{name} = {value!r} with lengths, where nothing is trained; "
-          f"allowed: {only!r}, the default"
-        )
-  ready = Plan(variant.task, variant.model, variant.training)
-  for length in {lengths[0], lengths[-1]}:
-    check(ready, length)
-  return ready
-
-
-def _check_lengths(experiment: Experiment) -> None:
-  lengths = experiment.lengths
-  if lengths[0] < 1 or any(a >= b for a, b in itertools.pairwise(lengths)):
-    raise ValueError(
-      f"lengths = {lengths}; allowed: positive numbers, each larger than the "
-      "one before"
-    )
-  for name, empty in _UNKNOWN.items():
-    if getattr(experiment, name) != empty:
-      raise ValueError(
-        f"{name} = {getattr(experiment, name)!r} with lengths, where nothing "
-        f"is trained; allowed: {empty!r}"
-      )
 
 
 def _check_tests(experiment: Experiment) -> None:
@@ -159,7 +112,7 @@ def _check_claim(experiment: Experiment, claim: Claim) -> None:
         if side not in numbers:
           raise ValueError(f"side = {side!r}; {suggest(side, numbers)}")
       elif experiment.lengths:
-        _check_length(experiment, side)
+        check_measure(experiment, side)
       else:
         _check_measure(experiment, side)
     except ValueError as error:
@@ -176,6 +129,8 @@ def _check_measure(experiment: Experiment, side: Measure) -> None:
     raise ValueError(f"task = {side.task!r}; {suggest(side.task, tasks)}")
   task = tasks[side.task]
   metrics = [task.objective.metric]
+  if experiment.slopes and side.task == "test":
+    metrics += SLOPES
   if side.slice == "all":
     metrics += ["loss", *(["solved"] if "accuracy" in metrics else [])]
     if side.task == "test":
@@ -190,25 +145,6 @@ def _check_measure(experiment: Experiment, side: Measure) -> None:
   if side.slice != "all" and not (name in names and value):
     slices = ["all", *(f"{name}=…" for name in names)]
     raise ValueError(f"slice = {side.slice!r}; {suggest(side.slice, slices)}")
-
-
-def _check_length(experiment: Experiment, side: Measure) -> None:
-  """Refuses a measure that mixers alone do not have."""
-  experiment.variant(side.variant)
-  if side.task != "test":
-    raise ValueError(f"task = {side.task!r} with lengths; allowed: 'test'")
-  slices = [f"length={length}" for length in experiment.lengths]
-  if side.slice not in ("all", *slices):
-    raise ValueError(
-      f"slice = {side.slice!r}; allowed: all, {', '.join(slices)}"
-    )
-  whole = (TIME_EXPONENT, BYTES_EXPONENT)
-  metrics = whole if side.slice == "all" else (MILLISECONDS, BYTES)
-  if side.metric not in metrics:
-    raise ValueError(
-      f"metric = {side.metric!r} of slice {side.slice!r}; "
-      f"allowed: {', '.join(metrics)}"
-    )
 
 
 def _slices(task: Task) -> list[str]:

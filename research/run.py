@@ -7,11 +7,8 @@ as the command, but for the report.
 import dataclasses
 import pathlib
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -19,10 +16,12 @@ import numpy as np
 from research.comparison import Comparison, load
 from research.experiment import TIMED, Experiment, Variant
 from research.folder import RunFolder, open_folder
-from research.lengths import measure, rows
+from research.lengths.rows import measured_rows
 from research.outcome import outcome
 from research.preparation import prepare
-from research.results import Row, write_summary
+from research.processes import by_first, is_first
+from research.results import Row, Summary, write_summary
+from research.signals import agreed, signals
 from research.summary import judge, summarise
 from research.tasks.base import Task
 from research.timing import step_milliseconds
@@ -81,6 +80,9 @@ def run(
   A run that was stopped or killed is continued, and ends as if nothing had
   happened; one that measures `lengths` begins again.
 
+  Several processes of one `jax.distributed` share a run: each calls this with
+  the same experiment. Process 0 alone writes, and is told what happens.
+
   Args:
     experiment: what to run.
     out: the run's folder; None for one under `results/<name>/`.
@@ -96,10 +98,12 @@ def run(
   """
   plans = prepare(experiment)
   path = pathlib.Path(out) if out is not None else None
-  folder = open_folder(experiment, path, fresh=fresh, command=command)
+  folder = by_first(
+    lambda: open_folder(experiment, path, fresh=fresh, command=command)
+  )
   told = _Told(experiment, progress or (lambda one: None))
   try:
-    with _signals() as received:
+    with signals() as received:
       job = _Job(experiment, folder, told, save_seconds, received)
       if experiment.lengths:
         summary = judge(experiment, job.measure(plans))
@@ -108,13 +112,10 @@ def run(
         if experiment.timed:
           job.time(plans, outcomes)
         summary = summarise(experiment, outcomes)
-    folder.add_seconds(time.perf_counter() - told.begin)
-    write_summary(folder.path, summary)
-    shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
-    return load(folder.path)
+    return by_first(lambda: _finish(folder, summary, told))
   except Stopped:
-    folder.add_seconds(time.perf_counter() - told.begin)
-    raise Interrupted(folder.path, received[0]) from None
+    by_first(lambda: folder.add_seconds(time.perf_counter() - told.begin))
+    raise Interrupted(folder.path, agreed(received)) from None
   except BrokenPipeError:  # of whoever is told; no file of ours is a pipe
     raise
   except OSError as error:
@@ -125,6 +126,13 @@ def run(
     ) from error
   finally:
     folder.release()
+
+
+def _finish(folder: RunFolder, summary: Summary, told: "_Told") -> Comparison:
+  folder.add_seconds(time.perf_counter() - told.begin)
+  write_summary(folder.path, summary)
+  shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
+  return load(folder.path)
 
 
 class _Told:
@@ -138,6 +146,8 @@ class _Told:
     self._progress = progress
 
   def __call__(self, event: Any, variant: str, **more: Any) -> None:
+    if not is_first():
+      return
     self._progress(
       Progress(
         event=event,
@@ -162,7 +172,7 @@ class _Job:
 
   def variant(self, name: str, ready: Plan) -> dict[str, Any]:
     """The outcome of a variant: read if finished, else trained."""
-    kept = self.folder.outcome(name)
+    kept = by_first(lambda: self.folder.outcome(name))
     if kept is not None:
       self.told("note", name, message=f"{name} was finished before")
       return kept
@@ -183,11 +193,9 @@ class _Job:
 
     def note(name: str, text: str) -> None:
       self.told("note", name, message=text)
-      if self.received:
-        raise Stopped
+      self._stop_if_asked()
 
-    found = measure(plans, self.experiment.lengths, note)
-    return [row for name, one in found.items() for row in rows(name, one)]
+    return measured_rows(self.experiment, plans, note)
 
   def time(
     self, plans: Mapping[str, Plan], outcomes: dict[str, dict[str, Any]]
@@ -196,8 +204,7 @@ class _Job:
 
     def begin(name: str) -> None:
       self.told("note", name, message=f"timing the steps of {name}")
-      if self.received:
-        raise Stopped
+      self._stop_if_asked()
 
     for name, times in step_milliseconds(plans, begin).items():
       outcomes[name][TIMED] = times
@@ -205,44 +212,56 @@ class _Job:
   def _train(
     self, variant: Variant, ready: Plan, tests: Mapping[str, Task]
   ) -> dict[str, Any]:
-    if self.received:  # while the variant before was tested
-      raise Stopped
-    name, start = variant.name, self._start(variant.name)
-    checkpoints = Checkpoints(self.folder.path / "checkpoints" / name)
+    self._stop_if_asked()  # while the variant before was tested
+    name = variant.name
+    start = by_first(lambda: self._start(name))
+    saved = Checkpoints(self.folder.path / "checkpoints" / name)
     self.told("compile", name, steps=variant.training.steps)
     rates = len(variant.training.learning_rates)
-
-    def on_chunk(report: Report) -> dict[str, Any]:
-      lines = [{"variant": name, **line} for line in report.lines]
-      self.told(
-        "chunk",
-        name,
-        step=report.step,
-        steps=variant.training.steps,
-        loss=float(np.mean([line["loss"] for line in lines])),
-        score=_best(report.validation, rates),
-        examples_per_second=report.examples / report.seconds,
-      )
-      return {"size": self.folder.append(lines)}
 
     counted = costs(ready)  # what it may raise is not to come hours later
     trained = train(
       ready,
       tests,
-      checkpoints=checkpoints,
+      checkpoints=saved,
       save_seconds=self.save_seconds,
-      on_chunk=on_chunk,
-      on_resume=lambda record: self.folder.cut(record.get("size", start)),
+      on_chunk=lambda report: by_first(lambda: self._tell(variant, report)),
+      on_resume=lambda record: by_first(
+        lambda: self.folder.cut(record.get("size", start))
+      ),
       note=lambda text: self.told("note", name, message=text),
-      stop=lambda: bool(self.received),
+      stop=lambda: agreed(self.received) > 0,
+      slopes=self.experiment.slopes,
     )
-    result = outcome(variant, trained, counted, _different(variant, tests))
-    result["metrics_end"] = self._size()
-    chosen = _pick(trained.parameters, result["chosen"], rates)
-    self.folder.keep_parameters(name, chosen)
-    self.folder.keep(name, result)
-    checkpoints.clear()
-    return result
+
+    def keep() -> dict[str, Any]:
+      result = outcome(variant, trained, counted, _different(variant, tests))
+      result["metrics_end"] = self._size()
+      chosen = _pick(trained.parameters, result["chosen"], rates)
+      self.folder.keep_parameters(name, chosen)
+      self.folder.keep(name, result)
+      saved.clear()
+      return result
+
+    return by_first(keep)
+
+  def _tell(self, variant: Variant, report: Report) -> dict[str, Any]:
+    """Tells of a chunk, and writes its lines; goes into the checkpoint."""
+    lines = [{"variant": variant.name, **line} for line in report.lines]
+    self.told(
+      "chunk",
+      variant.name,
+      step=report.step,
+      steps=variant.training.steps,
+      loss=float(np.mean([line["loss"] for line in lines])),
+      score=_best(report.validation, len(variant.training.learning_rates)),
+      examples_per_second=report.examples / report.seconds,
+    )
+    return {"size": self.folder.append(lines)}
+
+  def _stop_if_asked(self) -> None:
+    if agreed(self.received):
+      raise Stopped
 
   def _start(self, name: str) -> int:
     """The size of `metrics.jsonl` when a variant begins."""
@@ -276,25 +295,3 @@ def _best(validation: Any, rates: int) -> float:
   scores = np.nan_to_num(np.asarray(validation, float), nan=-np.inf)
   best = float(scores.reshape(-1, rates).mean(axis=0).max())
   return best if np.isfinite(best) else np.nan
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-  """The signals received: the first asks to stop, a second one ends."""
-  received: list[int] = []
-  if threading.current_thread() is not threading.main_thread():
-    yield received
-    return
-
-  def ask(number: int, frame: Any) -> None:
-    if received:
-      raise KeyboardInterrupt
-    received.append(number)
-
-  kinds = (signal.SIGINT, signal.SIGTERM)
-  old = [signal.signal(kind, ask) for kind in kinds]
-  try:
-    yield received
-  finally:
-    for kind, handler in zip(kinds, old, strict=True):
-      signal.signal(kind, handler)

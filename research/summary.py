@@ -150,6 +150,8 @@ def _decided(
   differences = left - right
   if claim.unit == "count":  # the same number for every seed, without chance
     exact = float(differences[0])
+    if math.isnan(exact):  # what it is about was not run
+      return Verdict("undecided", exact, exact, exact, None)
     holds = exact >= claim.smallest_effect
     return Verdict("holds" if holds else "refuted", exact, exact, exact, None)
   if len(counts) == 1:

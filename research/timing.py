@@ -51,15 +51,17 @@ def step_milliseconds(
 def in_turn(
   turns: Mapping[Key, Callable[[], float]],
   told: Callable[[int], None] = lambda number: None,
+  rounds: int = ROUNDS,
 ) -> dict[Key, list[float]]:
-  """What each function returned in `ROUNDS` rounds in which all take turns.
+  """What each function returned in the rounds in which all take turns.
 
   Args:
     turns: functions that were warmed up.
     told: told the number of each round, from 0, before it begins.
+    rounds: how many.
   """
   found: dict[Key, list[float]] = {name: [] for name in turns}
-  for number in range(ROUNDS):
+  for number in range(rounds):
     told(number)
     for name, turn in turns.items():
       found[name].append(turn())

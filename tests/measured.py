@@ -10,7 +10,10 @@ from research.connected.pointwise import Pointwise
 from research.experiment import (
   BYTES,
   BYTES_EXPONENT,
+  DIFFERENCE,
+  MICROSECONDS,
   MILLISECONDS,
+  STATE_BYTES,
   TIME_EXPONENT,
   Change,
   Claim,
@@ -26,7 +29,11 @@ from research.training.record import Training
 from tests.reported import place
 
 LENGTHS = (4, 16)
-MIXERS = {"dense": Attention(evaluation="dense"), "pointwise": Pointwise()}
+MIXERS = {
+  "dense": Attention(evaluation="dense"),
+  "blocks": Attention(evaluation="blockwise"),
+  "pointwise": Pointwise(),
+}
 
 
 def at(name: str, length: int, metric: str) -> Measure:
@@ -43,6 +50,7 @@ EXPERIMENT = Experiment(
   training=Training(batch=1),
   variants=(
     Change("dense"),
+    Change("blocks", (("model.mixer", MIXERS["blocks"]),)),
     Change("pointwise", (("model.mixer", MIXERS["pointwise"]),)),
   ),
   claims=(
@@ -75,8 +83,32 @@ EXPERIMENT = Experiment(
       Measure("pointwise", metric=TIME_EXPONENT),
       -100.0,
     ),
+    Claim(
+      "same",
+      "Blocks give the same numbers.",
+      "zero",
+      Measure("blocks", metric=DIFFERENCE),
+      -1e-5,
+    ),
+    Claim(
+      "token",
+      "A token of pointwise takes a second.",
+      at("pointwise", 16, MICROSECONDS),
+      "zero",
+      1e6,
+    ),
+    Claim(
+      "grows",
+      "The state of dense is twice as large at 16 as at 4.",
+      at("dense", 16, STATE_BYTES),
+      at("dense", 4, STATE_BYTES),
+      1.0,
+      relative=True,
+    ),
   ),
   lengths=LENGTHS,
+  generation=True,
+  same=(("dense", "blocks"),),
   scale="smoke",
 )
 
@@ -91,7 +123,7 @@ def plan(name: str) -> Plan:
 def folder() -> pathlib.Path:
   """The run, with its report."""
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr("research.lengths.TURN", 0.001)
+    patch.setattr("research.lengths.measure.TURN", 0.001)
     made = run(EXPERIMENT, out=place() / "alone", command="again").folder
   write_report(made)
   return made

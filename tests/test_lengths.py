@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research import lengths
 from research.experiment import (
   BYTES,
   BYTES_EXPONENT,
@@ -21,7 +20,11 @@ from research.experiment import (
   Claim,
   Measure,
 )
-from research.lengths import Measured, exponent, fitted, gradients, measure
+from research.lengths import measure as measuring
+from research.lengths.alone import counted, gradients, shapes, temporary_bytes
+from research.lengths.exponents import exponent, fitted
+from research.lengths.measure import Measured, measure
+from research.lengths.rows import rows as rows_of
 from research.places import whole
 from research.preparation import prepare
 from research.results import read_summary
@@ -64,25 +67,41 @@ def test_all_programs_take_turns(monkeypatch):
     order.append((sum(sizes), length))
     return float(len(order))
 
-  monkeypatch.setattr(lengths, "_milliseconds", turn)
-  plans = {name: plan(name) for name in EXPERIMENT.names()}
+  monkeypatch.setattr(measuring, "_milliseconds", turn)
+  plans = {name: plan(name) for name in ("dense", "pointwise")}
   told = []
   found = measure(plans, LENGTHS, lambda *one: told.append(one))
   assert order[:4] * (1 + ROUNDS) == order and len({*order[:4]}) == 4
   assert found["dense"][1].milliseconds == tuple(
     2.0 + 4 * i for i in range(1, ROUNDS + 1)
   )
+  assert found["dense"][1].generated is None is found["dense"][1].difference
   assert told[:2] == [
     ("dense", "compiling for length 4"), ("dense", "length 4 takes about 1 ms")
   ]  # fmt: skip
   assert told[-1] == ("", f"round {ROUNDS} of {ROUNDS}")
 
 
+def test_beyond_a_slow_length_nothing_is_run(monkeypatch):
+  monkeypatch.setattr(measuring, "TURN", 0.0)
+  monkeypatch.setattr(measuring, "MOST_SECONDS", 0.0)
+  told = []
+  found = measure(
+    {"pointwise": plan("pointwise")}, LENGTHS, lambda *one: told.append(one)
+  )
+  first, second = found["pointwise"]
+  assert all(0 < time < math.inf for time in first.milliseconds)
+  assert [*map(math.isnan, second.milliseconds)] == [True] * ROUNDS
+  assert second.temporary_bytes == temporary_bytes(plan("pointwise"), 16)
+  text = "length 16 is not run, as a shorter one takes more than 0 s"
+  assert ("pointwise", text) in told
+
+
 def test_what_takes_too_much_memory_is_not_run(monkeypatch):
-  small, large = (lengths.temporary_bytes(plan("dense"), n) for n in LENGTHS)
+  small, large = (temporary_bytes(plan("dense"), n) for n in LENGTHS)
   assert 0 < small < large
-  monkeypatch.setattr(lengths, "MOST_BYTES", small)
-  monkeypatch.setattr(lengths, "TURN", 0.0)
+  monkeypatch.setattr(measuring, "MOST_BYTES", small)
+  monkeypatch.setattr(measuring, "TURN", 0.0)
   told = []
   found = measure(
     {"dense": plan("dense")}, LENGTHS, lambda *one: told.append(one)
@@ -96,15 +115,15 @@ def test_what_takes_too_much_memory_is_not_run(monkeypatch):
 
 
 def test_a_short_call_is_repeated(monkeypatch, unchecked):
-  monkeypatch.setattr(lengths, "TURN", 0.02)
+  monkeypatch.setattr(measuring, "TURN", 0.02)
   calls = []
-  spent = lengths._milliseconds(calls.append, ("x",))
+  spent = measuring._milliseconds(calls.append, ("x",))
   assert len(calls) > 1
   assert spent == pytest.approx(20 / len(calls), rel=0.5)
 
 
 def test_counts_are_those_of_the_length():
-  counts = [lengths.counted(plan("dense"), n) for n in LENGTHS]
+  counts = [counted(plan("dense"), n) for n in LENGTHS]
   assert [one.parameters for one in counts] == [4 * 16, 4 * 16]
   assert [one.state_size for one in counts] == [2 * 4 * 4, 2 * 4 * 16]
   # Scores, what they read, and the two gradients of each: six products.
@@ -147,7 +166,7 @@ def test_rows_have_a_value_a_round_and_counts_one():
     Measured(n, Costs(1, n, 2.0 * n), 5 * n, 0.5, (n * 1.0, n**2 * 1.0))
     for n in (4, 8, 16)
   ]
-  rows = {(row.slice, row.metric): row for row in lengths.rows("a", made)}
+  rows = {(row.slice, row.metric): row for row in rows_of("a", made)}
   assert len(rows) == 8
   time, memory = rows["length=8", MILLISECONDS], rows["length=8", BYTES]
   assert time.values == (8.0, 64.0) and time.low < time.mean == 36.0 < time.high
@@ -165,10 +184,11 @@ def test_a_run_measures_and_trains_nothing():
   assert not (made / "metrics.jsonl").exists()
   assert not [*(made / "parameters").iterdir()]
   summary = read_summary(made)
-  assert len(summary.rows) == 2 * (2 * len(LENGTHS) + 2)
-  power, memory, slower, time = summary.verdicts
+  # A call and a stream; and for blocks the differences from dense.
+  assert len(summary.rows) == 3 * (5 * len(LENGTHS) + 4) + 2 * len(LENGTHS) + 2
+  power, memory, slower, time, *_ = summary.verdicts
   assert [one.unit for one in summary.verdicts] == [
-    "count", "count", "round", "round"
+    "count", "count", "round", "round", "count", "round", "count"
   ]  # fmt: skip
   rows = {
     name: summary.find(name, slice="length=16", metric=BYTES)
@@ -185,7 +205,7 @@ def test_a_run_measures_and_trains_nothing():
 
 
 def test_a_run_that_was_stopped_begins_again(tmp_path, monkeypatch):
-  monkeypatch.setattr(lengths, "TURN", 0.0)
+  monkeypatch.setattr(measuring, "TURN", 0.0)
   part, out = EXPERIMENT.only(("pointwise",)), tmp_path / "run"
   stop = Listener(2, lambda: os.kill(os.getpid(), signal.SIGINT), "note")
   with pytest.raises(Interrupted):
@@ -194,15 +214,15 @@ def test_a_run_that_was_stopped_begins_again(tmp_path, monkeypatch):
   listener = Listener()
   assert run(part, out=out, progress=listener).summary.rows
   assert listener.notes[:2] == stop.notes[:1] + listener.notes[1:2]
-  assert len(listener.notes) == 2 * len(LENGTHS) + ROUNDS
+  assert len(listener.notes) == 3 * len(LENGTHS) + ROUNDS
 
 
 def test_what_is_measured_is_prepared():
   model = EXPERIMENT.model.copy(parent=None, width=3, precision="bfloat16")
   training = dataclasses.replace(EXPERIMENT.training, batch=2)
   plans = prepare(changed(model=model, training=training))
-  assert [*plans] == ["dense", "pointwise"]
-  x = lengths._shapes(plans["dense"], 4).x
+  assert [*plans] == EXPERIMENT.names()
+  x = shapes(plans["dense"], 4).x
   assert (x.shape, x.dtype) == ((2, 4, 3), jnp.bfloat16)
 
 
@@ -213,6 +233,7 @@ def test_what_is_measured_is_prepared():
     ({"lengths": (8, 4)}, "each larger than the one before"),
     ({"lengths": (0, 4)}, r"lengths = \(0, 4\)"),
     ({"timed": True}, "timed = True with lengths"),
+    ({"slopes": True}, "slopes = True with lengths"),
     ({"tests": (Change("x"),)}, "tests = .* with lengths"),
     ({"bounds": (Bound("dense", "all", 1.0),)}, "bounds = .* with lengths"),
     ({"difficulty": "x"}, "difficulty = 'x' with lengths"),
@@ -236,7 +257,7 @@ def test_what_cannot_be_measured_is_refused(fields, message):
 def test_a_length_that_the_mixer_refuses_is_told():
   odd = Change("odd", (("model.mixer.heads", 3),))
   with pytest.raises(ValueError, match="variant 'odd': heads = 3 does not"):
-    prepare(changed(variants=(odd,), claims=()))
+    prepare(changed(variants=(odd,), claims=(), same=()))
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,20 @@ import shutil
 
 import pytest
 
+from research.command.against import print_comparison
 from research.command.agreement import compare, untested
 from research.command.main import main
 from research.command.progress import Lines, describe, display
 from research.comparison import load
-from research.experiment import BYTES, MILLISECONDS
+from research.experiment import (
+  BYTES,
+  COUNTS,
+  GENERATION_EXPONENT,
+  MICROSECONDS,
+  MILLISECONDS,
+  TIMES,
+)
+from research.plots.readable import fixed
 from research.report import length_account, length_tables
 from research.report.contents import contents
 from research.report.document import markdown
@@ -35,6 +44,16 @@ SECTIONS = [
 ]
 
 
+PLAIN = (MILLISECONDS, BYTES, "time_exponent", "memory_exponent")
+FIGURES = ["time", "generation", "memory", "state"]
+
+TIMED = """
+timed alone at lengths 4, 16, and token by token
+blocks must agree with dense
+model.mixer = Attention
+"""
+
+
 @pytest.fixture
 def page():
   return Page((folder() / "report.html").read_text())
@@ -48,7 +67,7 @@ def written():
 def test_sections_stand_in_order(page, written):
   assert page.all("h2") == SECTIONS
   assert re.findall(r"^## (.*)$", written, re.MULTILINE) == SECTIONS
-  facts = f"2 variants · 2 lengths × {ROUNDS} rounds"
+  facts = f"3 variants · 2 lengths × {ROUNDS} rounds"
   assert facts in page.text and facts in written
 
 
@@ -64,33 +83,73 @@ def test_every_number_stands_in_a_table(written):
   summary = read_summary(folder())
   row = summary.find("dense", slice="length=16", metric=MILLISECONDS)
   told, low, high = (
-    length_tables._digits(x) for x in (row.mean, row.low, row.high)
+    length_tables.digits(x) for x in (row.mean, row.low, row.high)
   )
   assert f"{told} · [{low}, {high}]" in written
   memory = [
     summary.find("dense", slice=f"length={n}", metric=BYTES).mean
     for n in EXPERIMENT.lengths
   ]
-  cells = " | ".join(length_tables._count(n).text for n in memory)
+  cells = " | ".join(length_tables.counted(n).text for n in memory)
   assert f"| dense | {cells} |" in written
   power = summary.find("dense", metric="time_exponent")
-  each = " | ".join(f"{x:.3f}".replace("-", "−") for x in power.values)
+  each = " | ".join(map(fixed, power.values))
   assert f"| dense | {each} |" in written
 
 
 def test_the_figures_are_named_and_told(page, written):
-  assert re.findall(r"\(figures/(\w+)\.svg\)", written) == ["time", "memory"]
+  assert re.findall(r"\(figures/(\w+)\.svg\)", written) == FIGURES
   labels = [one["aria-label"] for tag, one in page.tags if tag == "svg"]
   power = read_summary(folder()).find("dense", metric="memory_exponent").mean
-  assert f"dense {power:.2f}" in labels[1]
+  assert f"dense {power:.2f}" in labels[2]
+  power = read_summary(folder()).find("dense", metric=GENERATION_EXPONENT).mean
+  assert f"dense {power:.2f}".replace("-", "−") in labels[1]
+  assert (
+    "Bytes at the longest: dense 644, blocks 644, pointwise 0." in labels[3]
+  )
   for tag, attributes in page.tags:
     target = attributes.get("href", "")
     if tag == "a" and not target.startswith("#"):
       assert (folder() / target).exists(), target
 
 
+def test_tokens_forms_and_crossings_stand_in_tables(written):
+  summary = read_summary(folder())
+  row = summary.find("dense", slice="length=16", metric=MICROSECONDS)
+  told, low, high = map(length_tables.digits, (row.mean, row.low, row.high))
+  assert f"{told} · [{low}, {high}]" in written
+  assert "| dense | 164 | 644 |" in written  # bytes of the state
+  assert "| pointwise | 0 | 0 |" in written
+  assert "| blocks | dense | " in written
+  gap = summary.find("blocks", metric="difference").mean
+  assert f"from dense: blocks {gap:.1e} and " in written
+  titles = "| faster | than dense | than blocks | than pointwise |"
+  assert written.count(titles) == 2
+  assert "Exponents of a token’s time: dense " in written
+
+
+def test_what_was_not_measured_has_no_tables():
+  alone = dataclasses.replace(EXPERIMENT, generation=False, same=())
+  summary = read_summary(folder())
+  kept = tuple(row for row in summary.rows if row.metric in PLAIN)
+  summary = dataclasses.replace(summary, rows=kept, verdicts=())
+  text = markdown(contents(alone, summary, (), {}, {}))
+  assert "oken" not in text.partition("## What was run")[0]
+  assert "agree" not in text and "oken by token" not in text
+  drawn = dataclasses.replace(
+    load(folder()), experiment=alone, summary=summary
+  ).figures()
+  assert [*drawn] == ["time", "memory"]
+
+
 def test_what_was_run_can_be_read(page):
   for part in (
+    "a call at each shorter length takes 2 s or less",
+    "from an empty cache made for its length; the last 16 tokens",
+    "dense, blocks: with the parameters of dense",
+    "all arrays of the cache",
+    "products are computed with all digits",
+    "paired within the rounds, excludes zero",
     "random numbers, 1 × length × 4, float32",
     "8 GiB of temporary memory or less",
     "model.mixer = Pointwise(",
@@ -103,37 +162,47 @@ def test_what_was_run_can_be_read(page):
     assert part in page.text, part
 
 
-def test_what_was_not_run_is_said(monkeypatch):
+@pytest.mark.parametrize(
+  ("size", "told"),
+  [
+    (2.0**31, "ask for more than 1 GiB of temporary memory."),
+    (5.0, "were left out, as a call at a shorter length takes more than 2 s."),
+  ],
+)
+def test_what_was_not_run_is_said(monkeypatch, size, told):
   summary = read_summary(folder())
   for module in (length_tables, length_account):
     monkeypatch.setattr(module, "MOST_BYTES", 2**30)
   rows = []
   for row in summary.rows:
     if (row.variant, row.slice) == ("dense", "length=16"):
-      lost = (math.nan,) * len(row.values)
-      row = (
-        dataclasses.replace(row, mean=2.0**31, values=(2.0**31,))
-        if row.metric == BYTES
-        else dataclasses.replace(
-          row, mean=math.nan, low=math.nan, high=math.nan, values=lost
-        )
-      )
+      if row.metric == BYTES:
+        row = dataclasses.replace(row, mean=size, values=(size,))
+      elif row.metric == MILLISECONDS:
+        lost = dict.fromkeys(("mean", "low", "high"), math.nan)
+        nothing = (math.nan,) * len(row.values)
+        row = dataclasses.replace(row, values=nothing, **lost)
     rows.append(row)
   summary = dataclasses.replace(summary, rows=tuple(rows))
   text = markdown(contents(EXPERIMENT, summary, (), {}, {}))
-  assert (
-    "Not run: dense at 16. Their programs were compiled, and ask for more than "
-    "1 GiB" in text
-  )
+  found = re.findall("Not run: .*", text)
+  assert found == [
+    f"Not run: dense at 16. Their programs were compiled, and {told}"
+  ]
   assert not re.search(r"\bnan\b", text, re.IGNORECASE)
   drawn = dataclasses.replace(load(folder()), summary=summary).figures()
-  assert [*drawn] == ["time", "memory"]
+  assert [*drawn] == FIGURES
 
 
 def test_the_plain_table_fits_a_terminal():
   lines = table(read_summary(folder()), EXPERIMENT).splitlines()
-  assert len(lines) == 4 and max(map(len, lines)) <= 80
-  assert lines[0].split()[:3] == ["variant", "time", "exp."]
+  assert len(lines) == 5 and max(map(len, lines)) <= 80
+  titles = "variant time exp. token exp. µs/token ms at 16 memory (B)"
+  assert " ".join(lines[0].split()) == titles
+  alone = dataclasses.replace(EXPERIMENT, generation=False)
+  lines = table(read_summary(folder()), alone).splitlines()
+  titles = "variant time exp. 95% interval memory exp. ms at 16 memory (B)"
+  assert " ".join(lines[0].split()) == titles
   assert "<table" in load(folder())._repr_html_()
 
 
@@ -149,7 +218,7 @@ def test_the_record_and_its_costs_are_shown(tmp_path, capsys):
   file = shutil.copy(folder() / "experiment.json", tmp_path / "alone.json")
   assert main(["show", str(file)]) == 0
   out = capsys.readouterr().out
-  assert "timed alone at lengths 4, 16\nmodel.mixer = Attention\n" in out
+  assert TIMED in out
   assert "task" not in out and "learning_rates" not in out
   assert "at length 16" in out and re.search(r"^dense +64 +128 ", out, re.M)
   assert main(["show", str(file), "--model", "dense"]) == 0
@@ -161,7 +230,7 @@ def test_the_record_and_its_costs_are_shown(tmp_path, capsys):
 
 def test_progress_is_told_in_lines(capsys, monkeypatch):
   assert describe(EXPERIMENT) == (
-    f"alone (smoke): 2 variants, 2 lengths, {ROUNDS} rounds"
+    f"alone (smoke): 3 variants, 2 lengths, {ROUNDS} rounds"
   )
   monkeypatch.setattr("sys.stdout.isatty", lambda: True)
   with display("title", "score", quiet=False, plain=True) as listener:
@@ -187,10 +256,19 @@ def test_counts_are_compared_where_the_machine_is_the_same():
     ]
     return dataclasses.replace(old, rows=tuple(rows))
 
-  for metric in (MILLISECONDS, "time_exponent"):
+  for metric in TIMES:
     assert compare(old, other(metric), same_machine=True) == []
   found = compare(old, other(BYTES), same_machine=True)
-  assert [one.kind for one in found] == ["value"] * 4
-  for metric in (MILLISECONDS, "time_exponent", BYTES, "memory_exponent"):
+  assert [one.kind for one in found] == ["value"] * 6
+  for metric in (MILLISECONDS, "time_exponent", BYTES, *COUNTS):
     assert compare(old, other(metric), same_machine=False) == []
     assert untested(old, other(metric)) == []
+
+
+def test_a_form_without_the_first_is_compared_with_the_whole(capsys):
+  blocks = EXPERIMENT.only(("blocks",))
+  assert print_comparison(folder(), folder(), blocks) == 0
+  # Five a length, and four of them all: none is a difference.
+  assert "14 rows and 0 verdicts of alone" in capsys.readouterr().out
+  assert print_comparison(folder(), folder(), EXPERIMENT) == 0
+  assert "48 rows and 7 verdicts of alone" in capsys.readouterr().out

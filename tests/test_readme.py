@@ -102,6 +102,14 @@ def test_own_parts_of_attention(tmp_path, monkeypatch):
   assert {*names} <= prepare(recall).keys()
 
 
+def test_an_own_linear_recurrence(tmp_path, monkeypatch):
+  (tmp_path / "my_linear.py").write_text(_block("class HGRN2", CONTRIBUTING))
+  (told,) = re.findall(r'--mixer "(my_linear:[^"]*)"', CONTRIBUTING)
+  monkeypatch.syspath_prepend(tmp_path)
+  recall = add_mixer(experiment("smoke"), told)
+  assert "hgrn2" in prepare(recall.only(("hgrn2",)))
+
+
 def test_own_attention(tmp_path, monkeypatch):
   (tmp_path / "my_attention.py").write_text(_block("def soft_cap"))
   told = re.findall(r'--mixer "(\w+)=\$LAYER(\([^"]*)"', README)

@@ -239,3 +239,30 @@ except ModuleNotFoundError as error:
   assert done.stdout.startswith("variant\n")
   assert "figures need matplotlib" in done.stdout
   assert "pip install 'mixerlab[plots]'" in done.stdout
+
+
+def drawn(record, name):
+  """The lines of a figure, each as its points."""
+  (axes,) = figures(record, fabricated.summary(record), [])[name].axes
+  return [
+    [*zip(*(map(float, part) for part in line.get_data()), strict=True)]
+    for line in axes.lines
+  ]
+
+
+def test_guessing_has_a_line_where_it_is_the_same_for_all():
+  record = fabricated.experiment()
+  guess = [(1 / 20, 0.0), (1 / 20, 1.0)]
+  assert guess in drawn(record, "accuracy")
+  first, *rest = record.variants
+  first = dataclasses.replace(first, fields=(("task.classes", 40),))
+  record = dataclasses.replace(record, variants=(first, *rest))
+  assert guess not in drawn(record, "accuracy")
+
+
+def test_a_state_is_drawn_in_bytes():
+  at = {
+    x for line in drawn(fabricated.experiment(), "state_size") for x, _ in line
+  }
+  states = {made.state for made in fabricated.MADE.values() if made.state}
+  assert {4.0 * state for state in states} <= at

@@ -79,7 +79,12 @@ def start(
   )
 
 
-def main(folder: str, event: str, limit: str | None = None) -> int:
+def main(
+  folder: str,
+  event: str,
+  limit: str | None = None,
+  experiment: Experiment = EXPERIMENT,
+) -> int:
   """Runs until the event, and on if it survives it."""
   from research.run import Progress, run
 
@@ -95,7 +100,7 @@ def main(folder: str, event: str, limit: str | None = None) -> int:
       resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit or 0), hard))
 
   try:
-    run(EXPERIMENT, out=folder, save_seconds=0.0, progress=listen)
+    run(experiment, out=folder, save_seconds=0.0, progress=listen)
   except ValueError as error:
     print(error)
     return 2

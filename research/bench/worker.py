@@ -13,12 +13,16 @@ def contender(name: str, of: str) -> Callable[[int], int]:
 
   Args:
     name: of the contender.
-    of: the vocabulary that it trains with, or the length of its attention.
+    of: the vocabulary that it trains with, or the length of its rows.
   """
   if name.startswith("attention-"):
     from research.bench import attention
 
     return attention.prepare(name.removeprefix("attention-"), int(of))
+  if name.startswith("recurrence-"):
+    from research.bench import recurrence
+
+    return recurrence.prepare(name.removeprefix("recurrence-"), int(of))
   size = SIZES[of]
   if name.startswith("torch"):
     from research.bench import torch_peer

@@ -68,7 +68,7 @@ def _part(summary: Summary, experiment: Experiment) -> Summary:
   claims = [claim.name for claim in experiment.claims]
   return dataclasses.replace(
     summary,
-    rows=tuple(r for r in summary.rows if r.variant in experiment.names()),
+    rows=tuple(r for r in summary.rows if experiment.has(r.variant, r.metric)),
     verdicts=tuple(r for r in summary.verdicts if r.claim in claims),
   )
 

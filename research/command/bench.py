@@ -1,5 +1,6 @@
 """`mixerlab bench`: speed beside PyTorch's, contenders taken in turn."""
 
+import importlib
 import importlib.util
 import json
 import pathlib
@@ -19,6 +20,11 @@ _NAMES = {
   "torch-block-eager": "PyTorch, all of our savings",
 }
 _PRODUCT = ("product", "256")
+_ALONE = {
+  "attention": "research.command.bench_attention",
+  "recurrence": "research.command.bench_recurrence",
+}
+"""What is timed alone, and the module that makes its tables."""
 
 
 def parser() -> Parser:
@@ -35,13 +41,18 @@ def parser() -> Parser:
     "within a round. A comparison always has several members, which share "
     "the cores: two of them are timed beside one, in steps of both. "
     "`bench attention` times attention alone, forward and backward, in blocks "
-    "and beside its peers, its memory, a window, and decoding with a cache.",
-    "examples:\n\n  mixerlab bench --rounds 7\n  mixerlab bench attention",
+    "and beside its peers, its memory, a window, and decoding with a cache. "
+    "`bench recurrence` times LSTM and GRU, forward and backward, beside those "
+    "of Flax and PyTorch. `bench forms` times all forms of fast weights, of "
+    "linear recurrences and of long convolutions at lengths of 64 to 8,192, "
+    "in one process, and what `auto` picks beside the fastest.",
+    "examples:\n\n  mixerlab bench --rounds 7\n  mixerlab bench attention\n"
+    "  mixerlab bench recurrence\n  mixerlab bench forms --seconds 0.1",
   )
   result.add_argument(
     "what",
     nargs="?",
-    choices=("training", "attention"),
+    choices=("training", *_ALONE, "forms"),
     default="training",
     help="what is timed (training)",
   )
@@ -70,13 +81,13 @@ def main(arguments: list[str]) -> int:
   for name in ("rounds", "seconds"):
     if getattr(given, name) <= 0:
       raise ValueError(f"{name} = {getattr(given, name)}; allowed: above 0")
-  if given.what == "attention":
+  if given.what != "training":
     if given.vocabulary:
       raise ValueError(
-        f"vocabulary = {given.vocabulary} with attention; allowed: with "
+        f"vocabulary = {given.vocabulary} with {given.what}; allowed: with "
         "training alone"
       )
-    return _attention(given)
+    return _forms(given) if given.what == "forms" else _alone(given)
   names = list(_NAMES if _has_torch() else _OURS)
   sizes = [given.vocabulary] if given.vocabulary else ["256", "8192"]
   found = {}
@@ -98,16 +109,28 @@ def main(arguments: list[str]) -> int:
   return 0
 
 
-def _attention(given: Any) -> int:
+def _alone(given: Any) -> int:
   from research.bench.interleave import rates
-  from research.command.bench_attention import tables
 
   def taken(contenders: list[tuple[str, str]]) -> dict:
     return rates(
       contenders, rounds=given.rounds, seconds=given.seconds, told=_tell
     )
 
-  text, data = tables(taken)
+  text, data = importlib.import_module(_ALONE[given.what]).tables(taken)
+  print(text, end="")
+  _keep(given.json, data)
+  return 0
+
+
+def _forms(given: Any) -> int:
+  from research.bench.forms import FAMILIES, seconds
+  from research.command.bench_forms import tables
+
+  def measured(name: str) -> dict:
+    return seconds(FAMILIES[name], given.rounds, given.seconds, _tell)
+
+  text, data = tables(measured)
   print(text, end="")
   _keep(given.json, data)
   return 0

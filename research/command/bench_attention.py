@@ -70,7 +70,7 @@ def _speed(found: Rounds, names: list[str]) -> str:
 def _memory() -> str:
   """Temporary memory of blocks, as the compiler counts it."""
   from research.bench.attention import temporary_bytes
-  from research.lengths import exponent
+  from research.lengths.exponents import exponent
 
   sizes = [temporary_bytes("blocks", length) for length in _MEMORY]
   power = exponent(_MEMORY, sizes)

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 
 ROOMS = {
   "mixers": (
-    ("attention", "convolution", "linear", "connected", "recurrence"),
+    (
+      "attention",
+      "convolution",
+      "linear",
+      "connected",
+      "recurrence",
+      "models",
+    ),
     {"Mixer"},
   ),
   "tasks": (("tasks",), {"Task"}),

@@ -5,11 +5,11 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from research import lengths
 from research.attention.layer import Attention
 from research.command.overrides import BASE
 from research.experiment import Experiment, Variant
 from research.import_paths import import_path
+from research.lengths import alone
 from research.plots.readable import count, short
 from research.preparation import prepare
 from research.record import is_record, names, walk
@@ -23,7 +23,11 @@ def experiment_lines(experiment: Experiment, width: int) -> Iterator[str]:
   yield f"{experiment.name} ({experiment.scale}), {experiment.identity}"
   yield from textwrap.wrap(experiment.question, width)
   if experiment.lengths:
-    yield from ("", "timed alone at lengths " + _listed(experiment.lengths))
+    also = ", and token by token" if experiment.generation else ""
+    listed = _listed(experiment.lengths)
+    yield from ("", f"timed alone at lengths {listed}{also}")
+    for first, *others in experiment.same:
+      yield f"{', '.join(others)} must agree with {first}"
     for path in ("model.mixer", "model.width", "model.precision"):
       yield from tree(path, getattr(experiment.model, path.split(".")[1]))
     yield from tree("training.batch", experiment.training.batch)
@@ -93,7 +97,7 @@ def print_costs(experiment: Experiment, names: list[str]) -> None:
   print(f"{'variant':{size}}  parameters  state  FLOPs/example", flush=True)
   for name in names:
     if last:
-      counted = lengths.counted(_alone(experiment, name), last)
+      counted = alone.counted(_alone(experiment, name), last)
     else:
       counted = costs(_plan(experiment, name))
     print(
@@ -109,7 +113,7 @@ def print_memory(experiment: Experiment, name: str) -> None:
   if experiment.lengths:
     ready = _alone(experiment, name)
     for length in experiment.lengths:
-      memory = lengths.temporary_bytes(ready, length)
+      memory = alone.temporary_bytes(ready, length)
       print(f"{_bytes(memory)} of temporary memory at length {length:,}")
     return
   training = experiment.variant(name).training

@@ -3,8 +3,11 @@
 import importlib.util
 import shlex
 import sys
+from argparse import Namespace
+from typing import Any
 
 from research.command.arguments import Parser
+from research.command.distributed import joined
 from research.command.selection import OVERRIDES, add_selection, parse
 
 
@@ -43,6 +46,11 @@ def parser() -> Parser:
     '"tensorboard"',
   )  # fmt: skip
   result.add_argument(
+    "--distributed", action="store_true",
+    help="this process is one of several, on one or more hosts, that share "
+    "the run; each is started with the same command",
+  )  # fmt: skip
+  result.add_argument(
     "-q", "--quiet", action="store_true", help="print the final table alone"
   )
   return result
@@ -58,37 +66,49 @@ def main(arguments: list[str]) -> int:
       "--tensorboard needs tensorboardX; allowed: install the extra, as in "
       "pip install 'mixerlab[tensorboard]'"
     )
+  with joined(options.distributed):
+    return _run(options, paths, _repeat(arguments))
+
+
+def _run(options: Namespace, paths: list[str], command: str) -> int:
   from research.command.sources import select
 
   experiment = select(
     options, paths, only=tuple(options.only), seeds=options.seeds
   )
   from research.command.progress import watch
-  from research.command.telling import tell
+  from research.processes import by_first, is_first
   from research.run import Interrupted
 
-  command = _repeat(arguments)
   try:
     comparison = watch(
       experiment,
       command=command,
       out=options.out,
       fresh=options.fresh,
-      quiet=options.quiet,
+      quiet=options.quiet or not is_first(),
     )
   except Interrupted as stop:
     done = "Stopped" if experiment.lengths else "Stopped and saved"
-    print(
-      f"{done} in {stop.folder}. This goes on:\n  {command}",
-      file=sys.stderr,
-    )
+    if is_first():
+      print(
+        f"{done} in {stop.folder}. This goes on:\n  {command}",
+        file=sys.stderr,
+      )
     return 128 + stop.signal
+  by_first(lambda: _tell(comparison, options, command))
+  return 0
+
+
+def _tell(comparison: Any, options: Namespace, command: str) -> None:
+  """Writes what was asked for, and prints what came out."""
+  from research.command.telling import tell
+
   if options.tensorboard:
     from research.report.tensorboard import write_events
 
     write_events(comparison.folder)
   tell(comparison, command, quiet=options.quiet)
-  return 0
 
 
 def _help(arguments: list[str]) -> int:

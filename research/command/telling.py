@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator
 
 from research.comparison import Comparison
-from research.plots.readable import count, fixed, interval, over
+from research.plots.readable import count, estimate, over, tiny
 from research.report.write import table, write_report
 from research.results import Summary
 
@@ -32,8 +32,8 @@ def verdict_lines(summary: Summary, width: int) -> Iterator[str]:
   """What came out of each claim, and the numbers that say so."""
   for row in summary.verdicts:
     numbers = (
-      f"{fixed(row.estimate)} {interval(row.low, row.high)} "
-      f"{over(row.seeds, row.unit)}; {fixed(row.smallest_effect)} or more was "
+      f"{estimate(row.estimate, row.low, row.high)} "
+      f"{over(row.seeds, row.unit)}; {tiny(row.smallest_effect)} or more was "
       "claimed"
     )
     if row.seeds_needed is not None:

@@ -10,7 +10,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from research.connected.base import Connected
-from research.evaluations.convolution import neighbours
+from research.evaluations.convolution.dense import neighbours
 from research.mixer import Source, enter, leave
 from research.places import Places, gather
 from research.record import check_number

@@ -12,16 +12,21 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from research.convolution.base import Gate, check_gate, gated
-from research.evaluations.convolution import convolve, convolve_at
-from research.mixer import Mixer, Source, dense, enter, leave
+from research.convolution.base import (
+  Filtering,
+  Gate,
+  check_gate,
+  convolve_long,
+  gated,
+  remember,
+)
+from research.mixer import Source, dense, enter, leave
 from research.places import Places, gather
 from research.record import check_number
-from research.shapes import Activations, Asked, Segments
-from research.stream import slots, store
+from research.shapes import Activations, Asked
 
 
-class LongConvolution(Mixer):
+class LongConvolution(Filtering):
   """Every channel with its own filter as long as the sequence, times a gate.
 
   The filter is a function of the lag in tokens. It has the same parameters
@@ -54,6 +59,9 @@ class LongConvolution(Mixer):
   def state_size(self, width: int, length: int) -> int:
     return width * length
 
+  def receptive_field(self, length: int) -> tuple[int, int]:
+    return length - 1, 0
+
   @nn.compact
   def __call__(
     self,
@@ -67,22 +75,11 @@ class LongConvolution(Mixer):
     streams = enter(self, x, places, source)
     v, segments, index = dense(x.shape[-1], x, "value"), places.segments, at
     if streams:
-      slot, valid = slots(self, segments)
-      stored, segments = store(self, {"values": v}, segments, slot, valid)
-      v, index = stored["values"], gather(slot, at)
-      full = index >= v.shape[1]
-    y = gated(self._convolve(v, segments, index), gather(x, at), self.gate)
-    if streams:  # A full store must not pass unseen.
-      y = jnp.where(full[..., None], jnp.nan, y)
-    return leave(y, places, at, gathered=True)
-
-  def _convolve(
-    self, v: Activations, segments: Segments, at: Asked | None
-  ) -> Float[Array, "b a d"]:
+      v, segments, index = remember(self, v, segments, at)
     filters = self._filter(v.shape[1], v.shape[2])
-    if at is not None and at.shape[1] == 1:
-      return convolve_at(v, filters, segments, at)
-    return gather(convolve(v, filters, segments), at)
+    y = convolve_long(v, filters, segments, index)
+    y = gated(y, gather(x, at), self.gate)
+    return leave(y, places, at, gathered=True)
 
   def _filter(self, length: int, width: int) -> Float[Array, "s d"]:
     """w, in float32: the network of the lags times the window."""

@@ -7,7 +7,7 @@ Cost: O(t · width) time and d · (width − 1) numbers, on top of the mixer's.
 import flax.linen as nn
 from jaxtyping import Array, Float
 
-from research.evaluations.convolution import convolve
+from research.evaluations.convolution.depthwise import convolve
 from research.mixer import Mixer, Source, enter
 from research.places import Places, gather, zero_padding
 from research.record import check_number

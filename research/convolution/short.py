@@ -7,16 +7,23 @@ Cost: O(t · kernel) time; a stream carries d · (kernel − 1) numbers.
 import flax.linen as nn
 from jaxtyping import Array, Float
 
-from research.convolution.base import Gate, check_gate, gated
-from research.evaluations.convolution import convolve
-from research.mixer import Mixer, Source, dense, enter, leave
+from research.convolution.base import (
+  Filtering,
+  Gate,
+  check_centred,
+  check_gate,
+  gated,
+  recent,
+  stretch,
+)
+from research.evaluations.convolution.depthwise import convolve
+from research.mixer import Source, dense, enter, leave
 from research.places import Places, gather
 from research.record import check_number
 from research.shapes import Activations, Asked
-from research.stream import history
 
 
-class ShortConvolution(Mixer):
+class ShortConvolution(Filtering):
   """Every channel with its own few taps, times a gate of the token itself.
 
   Attributes:
@@ -31,11 +38,7 @@ class ShortConvolution(Mixer):
 
   def __post_init__(self) -> None:
     check_number(self, "kernel_size", 1)
-    if self.centred and self.kernel_size % 2 == 0:
-      raise ValueError(
-        f"kernel_size = {self.kernel_size} with centred = True; allowed: "
-        "an odd number"
-      )
+    check_centred(self.kernel_size, self.centred)
     check_gate(self.gate)
     super().__post_init__()
 
@@ -45,6 +48,9 @@ class ShortConvolution(Mixer):
 
   def state_size(self, width: int, length: int) -> int:
     return width * (self.kernel_size - 1)
+
+  def receptive_field(self, length: int) -> tuple[int, int]:
+    return stretch(length, self.kernel_size, 1, self.centred)
 
   @nn.compact
   def __call__(
@@ -63,8 +69,7 @@ class ShortConvolution(Mixer):
     )
     v, segments, index = dense(width, x, "value"), places.segments, at
     if streams:
-      joined, segments, index = history(self, {"values": v}, segments, taps - 1)
-      v, index = joined["values"], gather(index, at)
+      v, segments, index = recent(self, v, segments, at, taps - 1)
     ahead = taps // 2 if self.centred else 0
     y = gather(convolve(v, filters, segments, ahead=ahead), index)
     y = gated(y, gather(x, at), self.gate)

@@ -5,95 +5,57 @@ b_t = W_o S_tᵀ φ(q_t) / (z_t·φ(q_t) + 1e-6).
 Cost: O(t) time; a stream carries d²/h + d numbers, whatever its length.
 """
 
-import flax.linen as nn
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from research.evaluations.linear import (
-  State,
-  linear_attend,
-  linear_attend_both,
-)
-from research.mixer import Mixer, Source, dense, enter, leave
-from research.places import Places, gather
-from research.record import check_number
-from research.shapes import Activations, Asked, Keys, Queries, Values
+from research.evaluations.fast_weights.base import State
+from research.evaluations.fast_weights.decay import decay
+from research.linear.base import join
+from research.linear.layer import FastWeights, Read, Tokens
+from research.places import Places
+from research.shapes import Activations, Segments
+
+EPSILON = 1e-6
+"""Added to the normaliser, which is zero on padding."""
 
 
-class LinearAttention(Mixer):
+class LinearAttention(FastWeights):
   """Attention without a softmax: a recurrence with a matrix as its state.
 
+  Parameters: 4 d² at width d; 3 d taps more with a convolution.
+
   Attributes:
-    heads: the number of heads; divides the width.
-    chunk: tokens worked on at once; the outputs do not depend on it.
     bidirectional: every token sees the tokens after it, too.
   """
 
-  heads: int = 1
-  chunk: int = 64
   bidirectional: bool = False
-
-  def __post_init__(self) -> None:
-    for name in ("heads", "chunk"):
-      check_number(self, name, 1)
-    super().__post_init__()
 
   @property
   def causal(self) -> bool:
     return not self.bidirectional
 
   def state_size(self, width: int, length: int) -> int:
-    return width * (width // self.heads) + width
+    return super().state_size(width, length) + width
 
-  @nn.compact
-  def __call__(
-    self,
-    x: Activations,
-    places: Places,
-    *,
-    source: Source | None = None,
-    at: Asked | None = None,
-    deterministic: bool = True,
-  ) -> Float[Array, "b a d"]:
-    streams = enter(self, x, places, source)
-    if x.shape[-1] % self.heads:
-      raise ValueError(
-        f"heads = {self.heads} does not divide width {x.shape[-1]}; "
-        "allowed: a divisor of the width"
-      )
-    q = jax.nn.elu(self._heads(x, "query")) + 1
-    k = jax.nn.elu(self._heads(x, "key")) + 1
-    v = self._heads(x, "value")
-    if self.bidirectional:
-      y = linear_attend_both(q, k, v, places.segments, chunk=self.chunk)
-    elif streams:
-      y = self._continue(q, k, v, places)
-    else:
-      y, _ = linear_attend(q, k, v, places.segments, chunk=self.chunk)
-    y = gather(y.reshape(x.shape), at)
-    y = dense(x.shape[-1], y, "out")
-    return leave(y, places, at, gathered=True)
+  def tokens(self, x: Activations, places: Places) -> Tokens:
+    q, k, v = self.project(x, places)
+    # What is read from values of one is the normaliser z·φ(q).
+    v = jnp.concatenate([v, jnp.ones_like(v[..., :1])], axis=-1)
+    return Tokens(jax.nn.elu(q) + 1, jax.nn.elu(k) + 1, v)
 
-  def _heads(self, x: Activations, name: str) -> Float[Array, "b t h k"]:
-    y = dense(x.shape[-1], x, name)
-    return y.reshape(y.shape[:2] + (self.heads, -1))
+  def finish(self, y: Read, v: Read, x: Activations) -> Float[Array, "b a _"]:
+    return join(y[..., :-1] / (y[..., -1:] + EPSILON))
 
-  def _continue(
-    self, q: Queries, k: Keys, v: Values, places: Places
-  ) -> Float[Array, "b t h v"]:
-    """The outputs of the stream; its state is kept in float32."""
-    b, _, h, width = k.shape
-    matrix = self.variable(
-      "cache", "matrix", jnp.zeros, (b, h, width, v.shape[-1]), jnp.float32
-    )
-    total = self.variable(
-      "cache", "total", jnp.zeros, (b, h, width), jnp.float32
-    )
-    segment = self.variable("cache", "segment", jnp.zeros, (b,), jnp.int32)
-    state = State(matrix.value, total.value, segment.value)
-    y, state = linear_attend(
-      q, k, v, places.segments, chunk=self.chunk, state=state
-    )
-    matrix.value, total.value, segment.value = state
-    return y
+  def evaluate(
+    self, tokens: Tokens, segments: Segments, state: State | None = None
+  ) -> tuple[Float[Array, "b t h v"], State]:
+    y, state = super().evaluate(tokens, segments, state)
+    if not self.bidirectional:
+      return y, state
+    q, k, v, segments = (jnp.flip(part, 1) for part in (*tokens[:3], segments))
+    how: Any = {"form": self.form, "chunk": self.chunk, "own": False}
+    later, _ = decay(q, k, v, None, segments, **how)
+    return y + jnp.flip(later, 1), state

@@ -40,7 +40,7 @@ class SequenceModel(nn.Module):
   """Blocks of one mixer between an embedding and a readout.
 
   Attributes:
-    mixer: the mixer of every block.
+    mixer: the mixer of every block, or a `Hybrid`: of each block its own.
     layers: the number of blocks.
     width: d.
     feed_forward: of every block.
@@ -113,10 +113,13 @@ class SequenceModel(nn.Module):
     check_places(inputs, places)
     self._check(inputs, at)
     x = self._embed(inputs, places)
+    if not self.is_initializing():
+      # A door for slopes: what stands in "perturbations" is added here.
+      x = self.perturb("embedded", x)
     x = self.position(x, places.positions)
     for layer in range(self.layers):
       block = Block(
-        self.mixer.copy(parent=None),
+        self.mixer.at_depth(layer).copy(parent=None),
         self.feed_forward.copy(parent=None),
         self.norm,
         self.dropout,
@@ -158,7 +161,8 @@ class SequenceModel(nn.Module):
 
   def state_size(self, length: int) -> int:
     """The numbers carried to the next token, over all layers."""
-    return self.layers * self.mixer.state_size(self.width, length)
+    mixers = map(self.mixer.at_depth, range(self.layers))
+    return sum(mixer.state_size(self.width, length) for mixer in mixers)
 
   def _check(self, inputs: Array, at: Asked | None) -> None:
     if self.classes < 1:

@@ -1,6 +1,7 @@
 """What an accuracy costs: scores against state, time or work."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -24,7 +25,9 @@ def against(
 ) -> Figure:
   """Mean and interval of every variant over its cost, on a log axis.
 
-  A cost of zero stands at the left, behind a gap, over the tick "0".
+  A cost of zero stands at the left, behind a gap, over the tick "0". Variants
+  whose names differ in a last number alone, as gla_16 and gla_64, are sizes
+  of one thing: they share a look and a line, and are named once.
 
   Args:
     rows: one a variant.
@@ -42,10 +45,33 @@ def against(
     limits(axes.set_ylim, reach(rows), metric)
     places = _scale(axes, costs)
     rows = [row for row in rows if math.isfinite(row.mean)]
-    for row in rows:
-      _point(axes, places[row.variant], row, look[row.variant])
-    _label(axes, rows, places, look)
+    named = {}
+    for name, members in _families(rows, places).items():
+      shown = look[members[0].variant]
+      if len(members) > 1:
+        x = [places[row.variant] for row in members]
+        y = [row.mean for row in members]
+        axes.plot(x, y, color=shown.colour, linestyle=shown.line, linewidth=0.8)
+      for row in members:
+        _point(axes, places[row.variant], row, shown)
+      named[members[-1].variant] = name, shown.colour
+    _label(axes, rows, places, named)
     return figure
+
+
+def _families(
+  rows: Sequence[Row], places: Mapping[str, float]
+) -> dict[str, list[Row]]:
+  """The sizes of one thing in order, and every other variant alone."""
+  found: dict[str, list[Row]] = {}
+  for row in rows:
+    found.setdefault(re.sub(r"_\d+$", "", row.variant), []).append(row)
+  return {
+    stem if len(members) > 1 else members[0].variant: sorted(
+      members, key=lambda row: places[row.variant]
+    )
+    for stem, members in found.items()
+  }
 
 
 def _scale(axes: Axes, costs: Mapping[str, int | float]) -> dict[str, float]:
@@ -117,24 +143,27 @@ def _label(
   axes: Axes,
   rows: Sequence[Row],
   places: Mapping[str, float],
-  look: Mapping[str, Look],
+  named: Mapping[str, tuple[str, str]],
 ) -> None:
-  """The name of every variant beside its point."""
+  """Names beside the points of these variants, with their colours."""
 
   def at(x: float, y: float) -> tuple[float, float]:
     point = axes.transData.transform((x, y))
     return float(point[0]), float(point[1])
 
-  points = [at(places[row.variant], row.mean) for row in rows]
-  bars = []
-  for row, (x, _) in zip(rows, points, strict=True):
+  every = {row.variant: at(places[row.variant], row.mean) for row in rows}
+  points = [every.pop(name) for name in named]
+  bars = [(x - 3.6, y - 3.6, x + 3.6, y + 3.6) for x, y in every.values()]
+  for row in rows:
+    x = at(places[row.variant], row.mean)[0]
     if math.isfinite(row.low) and math.isfinite(row.high):
       bottom, top = at(1.0, row.low)[1], at(1.0, row.high)[1]
       bars.append((x - 1, bottom, x + 1, top))
   corners = axes.transAxes.transform([(0, 0), (1, 1)])
   left, bottom, right, top = (float(c) for c in corners.ravel())
   frame = (left + 2, bottom + 2, right + 6, top + 6)
-  names = [row.variant for row in rows]
-  boxes = labels.beside(points, names, frame, bars)
-  for point, box, name in zip(points, boxes, names, strict=True):
-    labels.write(axes, point, box, name, look[name].colour)
+  boxes = labels.beside(points, [n for n, _ in named.values()], frame, bars)
+  for point, box, (name, colour) in zip(
+    points, boxes, named.values(), strict=True
+  ):
+    labels.write(axes, point, box, name, colour)

@@ -1,5 +1,6 @@
 """What grows with the length, on two log axes: a power is a straight line."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
@@ -58,13 +59,24 @@ def against_length(
         linewidth=1.1,
       )
       for n, row in line:
-        mark(axes, row, n, look[name], across=False)
+        mark(axes, _inside(axes, row), n, look[name], across=False)
     ends = {
       names[v]: (line[-1][0], line[-1][1].mean) for v, line in kept.items()
     }
     colours = {names[name]: look[name].colour for name in kept}
     labels.at_right(axes, ends, colours)
     return figure
+
+
+def _inside(axes: Axes, row: Row) -> Row:
+  """The row with its interval cut off where the panel ends.
+
+  On a log axis one that holds zero has no end.
+  """
+  low, high = axes.get_ylim()
+  return dataclasses.replace(
+    row, low=max(row.low, low), high=min(row.high, high)
+  )
 
 
 def _scale(axes: Axes, points: Sequence[tuple[int, float]]) -> None:

@@ -53,6 +53,20 @@ def interval(low: int | float, high: int | float, decimals: int = 3) -> str:
   return f"[{fixed(low, decimals)}, {fixed(high, decimals)}]"
 
 
+def estimate(value: float, low: float, high: float) -> str:
+  """A number and its interval; tiny ones by their power of ten."""
+  if not (math.isfinite(low) or math.isfinite(high)):
+    return f"{tiny(value)} {NONE}"
+  return f"{tiny(value)} [{tiny(low)}, {tiny(high)}]"
+
+
+def tiny(value: int | float) -> str:
+  """As `fixed`, but 3.1e−07 where three decimals would say zero."""
+  if not 0 < abs(value) < 5e-4:
+    return fixed(value)
+  return f"{value:.1e}".replace("-", "−")
+
+
 def count(number: int, noun: str) -> str:
   """As `1 seed` or `3 seeds`."""
   return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -36,6 +36,13 @@ LINES: tuple[Any, ...] = (
   (0, (9, 2)),
 )
 
+_UNITS = {
+  "accuracy": "share right",
+  "slope": "powers of ten",
+  "initial_slope": "powers of ten",
+}
+"""Metric → its unit; that of a squared error is the task's, squared."""
+
 SETTINGS: Any = {
   "font.family": "DejaVu Sans",  # comes with matplotlib: equal everywhere
   "font.size": SMALL,
@@ -126,9 +133,8 @@ def text_width(text: str, size: float = SMALL) -> float:
 
 def score_label(metric: str, kind: str) -> str:
   """The name of a score with its unit, for an axis."""
-  if metric == "accuracy":
-    return f"{kind} accuracy (share right)"
-  return f"{kind} {metric.replace('_', ' ')} (squared units)"
+  unit = _UNITS.get(metric, "squared units")
+  return f"{kind} {metric.replace('_', ' ')} ({unit})"
 
 
 def limits(

@@ -1,13 +1,21 @@
-"""What LSTM and GRU share: their fields, and the way through a sequence."""
+"""What the cells share: their fields, and the way through a sequence."""
 
 from typing import ClassVar
 
 import flax.linen as nn
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from research.evaluations.recurrence import (
+  Remat,
+  State,
+  Step,
+  check_remat,
+  empty,
+  recur,
+)
 from research.mixer import Mixer, Source, dense, enter, leave
 from research.places import Places, gather
-from research.recurrence.scan import Step, recur
 from research.shapes import Activations, Asked, lacks
 
 
@@ -21,10 +29,13 @@ class Recurrence(Mixer):
   Attributes:
     hidden: the number of units n; 0 for as many as the width.
     reverse: from right to left, which is not causal.
+    remat: 0, or the steps of a chunk that the backward pass computes again
+      instead of keeping all of them; "root" for about √t.
   """
 
   hidden: int = 0
   reverse: bool = False
+  remat: Remat = 0
 
   carried: ClassVar[tuple[str, ...]]
 
@@ -33,6 +44,7 @@ class Recurrence(Mixer):
       raise ValueError(
         f"hidden = {self.hidden}; allowed: 1 or more, or 0 for the width"
       )
+    check_remat(self.remat)
     super().__post_init__()
 
   @property
@@ -55,15 +67,20 @@ class Recurrence(Mixer):
     streams = enter(self, x, places, source)
     width = x.shape[-1]
     hidden = self.hidden or width
-    y = recur(
-      self,
-      self._step(width, hidden),
-      dict.fromkeys(self.carried, hidden),
+    step = self._step(width, hidden)
+    state = empty(x.shape[0], dict.fromkeys(self.carried, hidden))
+    if streams:
+      state = self._kept(state)
+    y, state = recur(
+      step,
+      state,
       x,
       places.segments,
-      streams=streams,
       reverse=self.reverse,
+      remat=self.remat,
     )
+    if streams:
+      self._keep(state)
     y = gather(y, at)
     if hidden != width:
       y = dense(width, y, "out")
@@ -72,3 +89,17 @@ class Recurrence(Mixer):
   def _step(self, width: int, hidden: int) -> Step:
     """The step of the variant, with its parameters."""
     raise NotImplementedError(lacks(self, "_step"))
+
+  def _kept(self, start: State) -> State:
+    """The state of the stream; `start` before its first token."""
+
+    def read(name: str, value: Array) -> Array:
+      return self.variable("cache", name, jnp.zeros_like, value).value
+
+    parts = {name: read(name, value) for name, value in start.parts.items()}
+    return State(parts, read("segment", start.segment))
+
+  def _keep(self, state: State) -> None:
+    """Puts the state into the cache, for the tokens that come next."""
+    for name, value in {**state.parts, "segment": state.segment}.items():
+      self.put_variable("cache", name, value)

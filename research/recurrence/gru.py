@@ -14,8 +14,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from research.evaluations.recurrence import Parts, Step, kept
 from research.recurrence.base import Recurrence
-from research.recurrence.scan import Kernel, State, Step, multiply
+from research.recurrence.scan import Kernel, multiply
 
 
 class GRU(Recurrence):
@@ -34,13 +35,14 @@ class GRU(Recurrence):
     bias = self.param("bias", zeros, (3, hidden)).reshape(1, -1)
     inner = self.param("inner_bias", zeros, (hidden,))
 
-    def step(state: State, x: Array) -> State:
+    def step(state: Parts, x: Array) -> Parts:
       y = state["hidden"]
       ahead = multiply(x, inputs) + bias
       back = multiply(y.astype(x.dtype), recurrent)
       r, z, n = jnp.split(ahead, 3, axis=1)
       r_back, z_back, n_back = jnp.split(back, 3, axis=1)
-      r, z = nn.sigmoid(r + r_back), nn.sigmoid(z + z_back)
+      r, z = nn.sigmoid(kept(r + r_back)), nn.sigmoid(kept(z + z_back))
+      n, n_back = kept(n), kept(n_back)
       n = jnp.tanh(n + r * (n_back + inner[None, :]))
       return {"hidden": n + z * (y - n)}
 

@@ -13,8 +13,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from research.evaluations.recurrence import Parts, Step, kept
 from research.recurrence.base import Recurrence
-from research.recurrence.scan import Kernel, State, Step, multiply
+from research.recurrence.scan import Kernel, multiply
 from research.shapes import RandomKey
 
 
@@ -32,9 +33,9 @@ class LSTM(Recurrence):
     recurrent = Kernel(4, hidden, name="recurrent")(hidden)
     bias = self.param("bias", _remember, (4, hidden)).reshape(1, -1)
 
-    def step(state: State, x: Array) -> State:
+    def step(state: Parts, x: Array) -> Parts:
       back = multiply(state["hidden"].astype(x.dtype), recurrent)
-      gates = multiply(x, inputs) + back + bias
+      gates = kept(multiply(x, inputs) + back + bias)
       i, f, g, o = jnp.split(gates, 4, axis=1)
       cell = nn.sigmoid(f) * state["cell"] + nn.sigmoid(i) * jnp.tanh(g)
       return {"cell": cell, "hidden": nn.sigmoid(o) * jnp.tanh(cell)}

@@ -61,6 +61,18 @@ def what_was_run(experiment: Experiment) -> tuple[Block, ...]:
   )
 
 
+def slopes_defined(experiment: Experiment) -> Text:
+  """What the metrics `slope` and `initial_slope` are."""
+  return Text(
+    "Slope, after training, and initial slope, before it: log₁₀ of the norm of "
+    "the gradient of the right answer’s output (before the softmax) with "
+    "respect to the embedded input that holds the answer, over that with "
+    "respect to the input that asks. 0: both count alike; −3: a thousandth; "
+    f"about −38: nothing that float32 can hold. Means over "
+    f"{experiment.training.validation:,} test examples."
+  )
+
+
 def outline(record: Any, depth: int = 0) -> list[str]:
   """A record as lines, one a field; records inside it further in."""
   lines = []

@@ -5,19 +5,34 @@ what the literature says beside what came out, what was run on what, how sure
 it is, and how to run it again.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from research.experiment import Claim, Experiment, Measure
-from research.plots.readable import count, fixed, interval, over, seconds
-from research.report import length_account, length_tables, tables
+from research.experiment import SLOPES, Claim, Experiment, Measure
+from research.plots.readable import (
+  count,
+  estimate,
+  fixed,
+  interval,
+  over,
+  seconds,
+  tiny,
+)
+from research.report import (
+  length_account,
+  length_generation,
+  length_tables,
+  tables,
+)
 from research.report.account import (
   again,
   certainty,
   machine,
   number,
   said,
+  slopes_defined,
   sweep,
   what_was_run,
 )
@@ -95,11 +110,14 @@ def _measured(
   experiment: Experiment, summary: Summary, figures: Section
 ) -> tuple[Section, ...]:
   """What came out of mixers that were timed alone."""
-  reached = length_tables.reached(experiment, summary)
+  both = (length_tables, length_generation)
+  answer = [one.short_answer(experiment, summary) for one in both]
+  lengths = [one.by_length(experiment, summary) for one in both]
+  reached = [text for one in both for text in one.reached(experiment, summary)]
   return (
-    Section("Short answer", length_tables.short_answer(experiment, summary)),
+    Section("Short answer", tuple(itertools.chain(*answer))),
     figures,
-    Section("By length", length_tables.by_length(experiment, summary)),
+    Section("By length", tuple(itertools.chain(*lengths))),
     Section(
       "Background and outcome", (_outcome(experiment, summary, reached),)
     ),
@@ -136,8 +154,8 @@ def _rulings(experiment: Experiment, summary: Summary) -> list[Block]:
 
 def _ruling(row: VerdictRow, claim: Claim | None) -> Ruling:
   details = [
-    f"Difference {fixed(row.estimate)} {interval(row.low, row.high)}, "
-    f"smallest effect {fixed(row.smallest_effect)}, "
+    f"Difference {estimate(row.estimate, row.low, row.high)}, "
+    f"smallest effect {tiny(row.smallest_effect)}, "
     f"{over(row.seeds, row.unit)}."
   ]
   if claim is not None:
@@ -194,6 +212,10 @@ def _slices(experiment: Experiment, summary: Summary) -> tuple[Block, ...]:
     if task == "test":
       among = tables.by_task(experiment, summary)
       found += [] if among is None else [among]
+  if experiment.slopes:
+    found.append(slopes_defined(experiment))
+    for metric in SLOPES:
+      found += tables.by_slice(experiment, summary, "test", metric)
   if summary.rows:
     found.append(tables.by_seed(experiment, summary))
   return tuple(found)

@@ -8,7 +8,7 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from research.experiment import Experiment
+from research.experiment import SLOPES, Experiment
 from research.plots.readable import fixed
 from research.report import length_figures, tables
 from research.report.document import Picture
@@ -30,9 +30,20 @@ CAPTIONS = {
     "{score} on every test task",
     "Mean over seeds with 95% intervals; “test” is the task trained on.",
   ),
+  "slope": (
+    "Slope by {difficulty}",
+    "How strongly the answer depends on the input that holds it, after "
+    "training: log₁₀ of the gradient’s norm there over that at the input that "
+    "asks; means over seeds with 95% intervals.",
+  ),
+  "initial_slope": (
+    "Initial slope by {difficulty}",
+    "The same before training.",
+  ),
   "state_size": (
     "{score} against state size",
-    "Numbers carried to the next token, over all layers; 95% intervals.",
+    "What is carried to the next token, over all layers, 4 bytes a number; "
+    "95% intervals. Variants of several sizes are joined by a line.",
   ),
   "train_time": (
     "{score} against training time",
@@ -52,11 +63,13 @@ CAPTIONS = {
 """Figure → its title, and how to read it."""
 
 AXES = {
-  "state_size": ("state_size", "state size (numbers, log scale)"),
-  "train_time": ("train_seconds", "training time (s, log scale)"),
-  "flops": ("flops_per_example", "work per example (FLOPs, log scale)"),
+  "state_size": ("state_size", 4, "state size (bytes, log scale)"),
+  "train_time": ("train_seconds", 1, "training time (s, log scale)"),
+  "flops": ("flops_per_example", 1, "work per example (FLOPs, log scale)"),
 }
-"""Figure → field of a row, and the axis with its unit."""
+"""Figure → field of a row, what one of it counts, and the axis with its unit.
+
+A number of a state has 4 bytes, as states are float32."""
 
 
 def figures(
@@ -82,15 +95,16 @@ def figures(
     return {}
   look = plots.style.looks(experiment.names())
   score, best = tables.metric(experiment), tables.bounds(experiment)
-  chance = experiment.task.chance if score == "accuracy" else None
+  chances = {experiment.variant(row.variant).task.chance for row in rows}
+  one = score == "accuracy" and len(chances) == 1
   drawn = {
     "accuracy": plots.accuracy.by_variant(
-      rows, look, score, best.get("all", {}), chance
+      rows, look, score, best.get("all", {}), chances.pop() if one else None
     )
   }
   drawn |= _lines(experiment, summary, look)
-  for name, (field, axis) in AXES.items():
-    costs = {row.variant: float(getattr(row, field)) for row in rows}
+  for name, (field, unit, axis) in AXES.items():
+    costs = {row.variant: unit * float(getattr(row, field)) for row in rows}
     if any(math.isfinite(c) and c > 0 for c in costs.values()):
       drawn[name] = plots.cost.against(rows, costs, axis, look, score)
   members = _members(rows, curves)
@@ -159,34 +173,44 @@ def load_plots() -> types.SimpleNamespace:
 def _lines(
   experiment: Experiment, summary: Summary, look: Mapping[str, Any]
 ) -> dict[str, Any]:
-  """The score over the slices of difficulty, and over the test tasks."""
+  """The score over the slices of difficulty, and over the test tasks.
+
+  Slopes, if there are any, over the slices as well.
+  """
   score, best = tables.metric(experiment), tables.bounds(experiment)
   found = tables.slices(summary.rows, "test", score)
-  tests = [name for name in tables.tasks(summary.rows) if name != "train"]
-  places = {
-    "difficulty": [
-      (name.partition("=")[2], "test", name)
-      for name in found.get(experiment.difficulty, [])
-    ],
-    "tests": [(name, name, "all") for name in tests],
+  by_slice = [
+    (name.partition("=")[2], "test", name)
+    for name in found.get(experiment.difficulty, [])
+  ]
+  by_task = [
+    (name, name, "all")
+    for name in tables.tasks(summary.rows)
+    if name != "train"
+  ]
+  difficulty = _words(experiment.difficulty)
+  asked = {"difficulty": (difficulty, score, by_slice)}
+  asked |= {
+    name: (difficulty, name, by_slice) for name in SLOPES if experiment.slopes
   }
-  axes = {
-    "difficulty": _words(experiment.difficulty),
-    "tests": "test task",
-  }
+  asked["tests"] = ("test task", score, by_task)
   drawn = {}
-  for name, where in places.items():
+  for name, (axis, metric, where) in asked.items():
     if len(where) > 1:
       drawn[name] = load_plots().slices.by_slice(
         {
-          variant: [summary.find(variant, t, s, score) for _, t, s in where]
+          variant: [summary.find(variant, t, s, metric) for _, t, s in where]
           for variant in experiment.names()
         },
         [tick for tick, _, _ in where],
-        axes[name],
+        axis,
         look,
-        score,
-        {tick: best.get(s, {}) for tick, _, s in where if s != "all"},
+        metric,
+        {
+          tick: best.get(s, {})
+          for tick, _, s in where
+          if s != "all" and metric == score
+        },
       )
   return drawn
 

@@ -14,9 +14,9 @@ def metric(experiment: Experiment) -> str:
   return experiment.task.objective.metric
 
 
-def title(experiment: Experiment) -> str:
-  """The name of the score, to begin a sentence."""
-  return metric(experiment).replace("_", " ").capitalize()
+def title(experiment: Experiment, score: str = "") -> str:
+  """The name of the score, or of another metric, to begin a sentence."""
+  return (score or metric(experiment)).replace("_", " ").capitalize()
 
 
 def ranked(experiment: Experiment, summary: Summary) -> list[Row]:
@@ -123,14 +123,16 @@ def brief(experiment: Experiment, summary: Summary) -> Table:
 
 
 def by_slice(
-  experiment: Experiment, summary: Summary, task: str
+  experiment: Experiment, summary: Summary, task: str, score: str = ""
 ) -> list[Table]:
   """Variants × slices, a table for each family of slices of a test task.
 
-  A family of one slice says no more than the whole.
+  A family of one slice says no more than the whole. Without a `score`, that
+  of the task.
   """
-  score = metric(experiment)
-  best = bounds(experiment) if task == "test" else {}
+  own = not score
+  score = score or metric(experiment)
+  best = bounds(experiment) if task == "test" and own else {}
   found = slices(summary.rows, task, score)
   where = "" if task == "test" else f", test task {task}"
   return [
@@ -138,8 +140,9 @@ def by_slice(
       experiment,
       summary,
       {name.partition("=")[2]: (task, name) for name in names},
-      f"{title(experiment)} by {family.replace('_', ' ')}{where}",
+      f"{title(experiment, score)} by {family.replace('_', ' ')}{where}",
       best,
+      score,
     )
     for family, names in found.items()
     if len(names) > 1
@@ -158,6 +161,7 @@ def by_task(experiment: Experiment, summary: Summary) -> Table | None:
     f"{title(experiment)} by test task; “test” has fresh examples of the task "
     "trained on, “train” those trained on",
     {},
+    metric(experiment),
   )
 
 
@@ -193,11 +197,12 @@ def _grid(
   columns: Mapping[str, tuple[str, str]],
   caption: str,
   best: Mapping[str, Mapping[str, float]],
+  score: str,
 ) -> Table:
   """Variants × (task, slice): means, intervals and the best possible."""
 
   def cell(variant: str, task: str, slice: str) -> Cell:
-    row = summary.find(variant, task, slice, metric(experiment))
+    row = summary.find(variant, task, slice, score)
     if row is None:
       return Cell(NONE)
     most = best.get(slice, {}).get(variant)

@@ -32,6 +32,8 @@ class Example:
     at: Int[a], the indices of the scored positions; None where all t are
       scored in order, or where the sequence has one label (a = 1).
     slices: Int[a] by name: what the accuracy is reported by.
+    origins: Int[a], the index of the one input that holds the answer; None
+      where there is no such one. Slopes are measured with respect to it.
   """
 
   # Loosely annotated, as transformations put axes and shapes in place.
@@ -41,6 +43,7 @@ class Example:
   weights: Any
   at: Any
   slices: dict[str, Any]
+  origins: Any = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Orbax restores a flipped byte silently, so a seal of our own stands beside
 each checkpoint, with a digest of its files. One that does not agree is named
-and set aside.
+and set aside. Of several processes that train together, process 0 alone
+writes and reads: the others need not see the folder.
 """
 
 import hashlib
@@ -13,8 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
+
+from research.processes import by_first, gathered, placed
 
 _KEPT = 2
+_WHOLE = "arrays.npz"
+"""What several processes gathered: Orbax saves nothing of process 0 alone."""
 _OVERHEAD = 2**18
 """Bytes that Orbax may need besides the arrays."""
 
@@ -36,14 +42,16 @@ class Checkpoints:
     Raises:
       OSError: it cannot be written.
     """
-    from orbax.checkpoint import v1 as orbax
+    whole = gathered(tree)
+    by_first(lambda: self._save(step, whole, record))
 
+  def _save(self, step: int, tree: Any, record: dict[str, Any]) -> None:
     self._folder.mkdir(parents=True, exist_ok=True)
     self._find_room(tree)
     path = self._path(step)
     self._drop(step)
     try:
-      orbax.save(path, tree)
+      _write(path, tree)
     except Exception as error:  # on a full disk, whatever its parts raise
       raise OSError(f"{path}: {_reason(error)}") from error
     seal = {
@@ -63,8 +71,18 @@ class Checkpoints:
 
     Args:
       target: arrays of the shapes, dtypes and shardings to restore to.
-      note: told the name of every damaged checkpoint.
+      note: told the name of every damaged checkpoint, in process 0.
     """
+    whole = gathered(target)
+    found = by_first(lambda: self._newest(whole, note))
+    if found is None:
+      return None
+    where = jax.tree.map(lambda leaf: leaf.sharding, target)
+    return placed(found[0], where), found[1]
+
+  def _newest(
+    self, target: Any, note: Callable[[str], None]
+  ) -> tuple[Any, dict[str, Any]] | None:
     for step in reversed(self._steps()):
       try:
         return self._read(step, target)
@@ -82,15 +100,13 @@ class Checkpoints:
     shutil.rmtree(self._folder, ignore_errors=True)
 
   def _read(self, step: int, target: Any) -> tuple[Any, dict[str, Any]]:
-    from orbax.checkpoint import v1 as orbax
-
     path = self._path(step)
     seal = json.loads(path.with_suffix(".json").read_text())
     if digest(path, seal["record"]) != seal["digest"]:
       raise ValueError("its digest does not agree")
     if _arrays(target) != seal["arrays"]:
       raise ValueError("it has other arrays, as of other devices")
-    return orbax.load(path, target), seal["record"]
+    return _load(path, target), seal["record"]
 
   def _find_room(self, tree: Any) -> None:
     """Raises OSError on a full disk, before Orbax does in all its threads."""
@@ -134,6 +150,37 @@ def digest(path: pathlib.Path, record: dict[str, Any]) -> str:
     total.update(f"{name} {len(content)} ".encode())
     total.update(content)
   return total.hexdigest()
+
+
+def _write(path: pathlib.Path, tree: Any) -> None:
+  """Saves arrays in a folder that is new."""
+  if jax.process_count() == 1:
+    from orbax.checkpoint import v1 as orbax
+
+    orbax.save(path, tree)
+    return
+  path.mkdir()
+  # As bytes, because NumPy's files do not know all of the dtypes.
+  leaves = [np.frombuffer(x.tobytes(), np.uint8) for x in jax.tree.leaves(tree)]
+  np.savez(path / _WHOLE, *leaves)
+
+
+def _load(path: pathlib.Path, target: Any) -> Any:
+  """What `_write` saved, whether as one process or as several."""
+  if not (path / _WHOLE).exists():
+    if jax.process_count() > 1:
+      raise ValueError("it is of one process, and Orbax would wait for all")
+    from orbax.checkpoint import v1 as orbax
+
+    return orbax.load(path, target)
+  leaves = jax.tree.leaves(target)
+  with np.load(path / _WHOLE) as file:
+    parts = [file[f"arr_{i}"].tobytes() for i in range(len(leaves))]
+  found = [
+    np.frombuffer(part, leaf.dtype).reshape(leaf.shape)
+    for part, leaf in zip(parts, leaves, strict=True)
+  ]
+  return jax.tree.unflatten(jax.tree.structure(target), found)
 
 
 def _arrays(tree: Any) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Scores of parameters: validation examples pooled, test ones one by one."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -8,8 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from research.shapes import RandomKey
-from research.tasks.base import Task
+from research.tasks.base import Example, Task
 from research.training.plan import Plan
+from research.training.slopes import slopes
 from research.training.step import example_keys
 
 
@@ -42,12 +44,37 @@ def one_by_one(
   """Loss, score, weight and slices of `count` examples, each [count a]."""
   ready = dataclasses.replace(plan, task=task)
 
+  def judged(example: Example) -> dict[str, Array]:
+    loss, score = ready.judge(parameters, example)
+    return {"loss": loss, "score": score}
+
+  return _each(plan, task, key, count, judged)
+
+
+def slopes_one_by_one(
+  plan: Plan, parameters: Any, key: RandomKey, count: int
+) -> dict[str, Array]:
+  """Slope (as score), weight and slices of test examples, each [count a]."""
+
+  def judged(example: Example) -> dict[str, Array]:
+    return {"score": slopes(plan, parameters, example)}
+
+  return _each(plan, plan.task.split("test"), key, count, judged)
+
+
+def _each(
+  plan: Plan,
+  task: Task,
+  key: RandomKey,
+  count: int,
+  judged: Callable[[Example], dict[str, Array]],
+) -> dict[str, Array]:
+  """What is judged of `count` examples, with their weights and slices."""
+
   def one(batch: tuple) -> dict[str, Array]:
     keys, _ = batch
     example = task.batch(keys)
-    loss, score = ready.judge(parameters, example)
-    kept = {"loss": loss, "score": score, "weight": example.weights}
-    return {**kept, **example.slices}
+    return {**judged(example), "weight": example.weights, **example.slices}
 
   parts = jax.lax.map(one, _batches(plan, key, count))
   return jax.tree.map(lambda x: x.reshape((-1,) + x.shape[2:])[:count], parts)

@@ -8,9 +8,10 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
+from research.processes import gathered, placed
 from research.tasks.base import Task
 from research.training.devices import Spread, spread
-from research.training.evaluation import one_by_one
+from research.training.evaluation import one_by_one, slopes_one_by_one
 from research.training.loop import chunk
 from research.training.member import (
   Member,
@@ -20,6 +21,9 @@ from research.training.member import (
   root,
 )
 from research.training.plan import Plan
+
+_SLOPES = ""
+"""Its place among the programs of test tasks: no task has this name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Programs:
     chunk: stacked State → (stacked State, mean training losses [m]).
     tests: test task → (parameters → losses, scores, weights and slices);
       "train" has the training examples, where these are finite.
+    slopes: parameters → slopes, weights and slices; None if not asked for.
     compile_seconds: of all of them.
     temporary_bytes: of the chunk, by the compiler's own analysis.
   """
@@ -42,12 +47,16 @@ class Programs:
   start: Callable[[], State]
   chunk: Callable[[State], tuple[State, Any]]
   tests: Mapping[str, Callable[[Any], dict[str, np.ndarray]]]
+  slopes: Callable[[Any], dict[str, np.ndarray]] | None
   compile_seconds: float
   temporary_bytes: int
 
 
 def compile_programs(
-  plan: Plan, tests: Mapping[str, Task], layout: Spread | None = None
+  plan: Plan,
+  tests: Mapping[str, Task],
+  layout: Spread | None = None,
+  slopes: bool = False,
 ) -> Programs:
   """Compiles all programs of a variant.
 
@@ -55,6 +64,7 @@ def compile_programs(
     plan: what is trained.
     tests: test tasks by name.
     layout: how members lie over devices; None for all devices.
+    slopes: whether these are measured.
 
   Raises:
     ValueError: the batch does not divide among devices.
@@ -63,7 +73,7 @@ def compile_programs(
   training = plan.training
   count = training.seeds * len(training.learning_rates)
   layout = layout or spread(count, training.batch)
-  stacked = jax.device_put(members(training, layout.groups), layout.sharding)
+  stacked = placed(members(training, layout.groups), layout.sharding)
   start = _start(plan, layout).lower(stacked).compile()
   state = jax.tree.map(
     lambda leaf, where: jax.ShapeDtypeStruct(
@@ -76,8 +86,12 @@ def compile_programs(
   checks = {name: _check(plan, task, layout) for name, task in tests.items()}
   if training.examples:
     checks["train"] = _check(plan, plan.task, layout, "train")
+  if slopes:
+    checks[_SLOPES] = _slopes(plan, layout)
   ready = {
-    name: check.lower(stacked, state.parameters).compile()
+    name: _on_host(
+      check.lower(stacked, state.parameters).compile(), stacked, count
+    )
     for name, check in checks.items()
   }
   return Programs(
@@ -85,7 +99,8 @@ def compile_programs(
     real=count,
     start=lambda: start(stacked),
     chunk=lambda state: advance(stacked, state),
-    tests={name: _on_host(one, stacked, count) for name, one in ready.items()},
+    slopes=ready.pop(_SLOPES, None),
+    tests=ready,
     compile_seconds=time.perf_counter() - begin,
     temporary_bytes=_temporary_bytes(advance),
   )
@@ -121,13 +136,23 @@ def _check(
   return jax.jit(layout.over(check))
 
 
+def _slopes(plan: Plan, layout: Spread) -> Any:
+  """As many test examples as validation has: each takes a backward pass."""
+  count = plan.training.validation
+
+  def check(member: Member, parameters: Any) -> dict[str, Any]:
+    return slopes_one_by_one(plan, parameters, root(member.seed, "test"), count)
+
+  return jax.jit(layout.over(check))
+
+
 def _on_host(
   check: Any, stacked: Member, real: int
 ) -> Callable[[Any], dict[str, np.ndarray]]:
   def run(parameters: Any) -> dict[str, np.ndarray]:
     return {
       name: np.asarray(value)[:real]
-      for name, value in check(stacked, parameters).items()
+      for name, value in gathered(check(stacked, parameters)).items()
     }
 
   return run

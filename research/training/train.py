@@ -8,12 +8,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from research.processes import gathered, largest
 from research.tasks.base import Task
 from research.training.checkpoint import Checkpoints
 from research.training.devices import Spread
 from research.training.member import RUNNING, STATUS, State
 from research.training.plan import Plan
 from research.training.programs import Programs, compile_programs
+from research.training.slopes import INITIAL_SLOPE, SLOPE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Trained:
     validation: the last validation score; NaN where diverged.
     tests: test task → losses, scores, weights, slices [m count a].
     parameters: stacked.
+    slopes: before and after training, by metric; as tests have it.
   """
 
   status: list[str]
@@ -56,6 +59,9 @@ class Trained:
   train_seconds: float
   temporary_bytes: int
   examples: int
+  slopes: dict[str, dict[str, np.ndarray]] = dataclasses.field(
+    default_factory=dict
+  )
 
 
 class Stopped(Exception):
@@ -73,8 +79,12 @@ def train(
   note: Callable[[str], None] = lambda text: None,
   stop: Callable[[], bool] = lambda: False,
   layout: Spread | None = None,
+  slopes: bool = False,
 ) -> Trained:
   """Trains all members of a variant side by side.
+
+  Several processes train together: each calls this with the same arguments,
+  hears the same, and `stop` has to say the same to all.
 
   Args:
     plan: made by `plan`, which has checked it.
@@ -87,12 +97,13 @@ def train(
     note: told of damaged checkpoints.
     stop: asked after compiling and after every chunk.
     layout: how members lie over devices; None for all devices.
+    slopes: whether these are measured, before and after training.
 
   Raises:
     Stopped: `stop` said so; what was trained is in the checkpoints, if there
       are any.
   """
-  programs = compile_programs(plan, tests, layout)
+  programs = compile_programs(plan, tests, layout, slopes)
   if stop():  # asked while compiling, with nothing new to save
     raise Stopped
   state, seconds = programs.start(), 0.0
@@ -112,7 +123,7 @@ def train(
     report = _report(plan, programs, state, before, losses, seconds)
     record = {"seconds": seconds, "own": on_chunk(report)}
     stopping = stop()
-    due = time.perf_counter() - last_save >= save_seconds
+    due = largest(time.perf_counter() - last_save >= save_seconds)
     if checkpoints and (due or stopping):
       checkpoints.save(report.step, state, record)
       last_save = time.perf_counter()
@@ -168,7 +179,18 @@ def _trained(
     train_seconds=seconds,
     temporary_bytes=programs.temporary_bytes,
     examples=int(steps.sum()) * plan.training.batch,
+    slopes=_slopes(programs, state),
   )
+
+
+def _slopes(programs: Programs, state: State) -> dict[str, Any]:
+  if programs.slopes is None:
+    return {}
+  first = programs.start()
+  return {
+    INITIAL_SLOPE: programs.slopes(first.parameters),
+    SLOPE: programs.slopes(state.parameters),
+  }
 
 
 def _real(programs: Programs, stacked: Any) -> np.ndarray:
@@ -177,7 +199,7 @@ def _real(programs: Programs, stacked: Any) -> np.ndarray:
   A copy: on CPU the array would share the buffer that the next chunk is
   given to write into.
   """
-  return np.array(stacked)[: programs.real]
+  return np.array(gathered(stacked))[: programs.real]
 
 
 def _shortest(rate: np.float32) -> float:

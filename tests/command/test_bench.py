@@ -27,6 +27,7 @@ def test_nothing_to_time_is_refused(option):
     bench.main([f"--{option}", "0"])
 
 
-def test_a_vocabulary_is_none_of_attention():
-  with pytest.raises(ValueError, match="vocabulary = 256 with attention; all"):
-    bench.main(["attention", "--vocabulary", "256"])
+@pytest.mark.parametrize("what", ["attention", "recurrence"])
+def test_a_vocabulary_is_of_training_alone(what):
+  with pytest.raises(ValueError, match=f"vocabulary = 256 with {what}; all"):
+    bench.main([what, "--vocabulary", "256"])

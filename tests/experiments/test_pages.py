@@ -14,6 +14,12 @@ from research.run import run
 PAGES = pages.names()
 SCALES = ("laptop", "accelerator")
 """Those that are tried; at "smoke" a part of every page is run."""
+FAST = ("recall", "attention_cost")
+"""A page that trains and one that times; `make pages` runs the others."""
+RUN = [
+  pytest.param(name, marks=() if name in FAST else pytest.mark.pages)
+  for name in PAGES
+]
 
 
 def page(name, scale):
@@ -28,7 +34,7 @@ def test_a_page_fits(name, scale):
   assert prepare(experiment).keys() == set(experiment.names())
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", RUN)
 def test_a_page_runs(name, tmp_path):
   experiment = page(name, "smoke")
   # Compiling takes the time; that every variant can be built is tested above.
@@ -49,9 +55,3 @@ def test_a_page_runs(name, tmp_path):
   text = write_report(comparison.folder).read_text()
   for name in experiment.names():
     assert name in text
-
-
-def test_several_processes_are_refused(monkeypatch):
-  monkeypatch.setattr("jax.process_count", lambda: 2)
-  with pytest.raises(ValueError, match="processes = 2; allowed: 1"):
-    prepare(page("recall", "smoke"))

@@ -1,10 +1,11 @@
-"""What torch computes: its attention layer, its function, its GELU."""
+"""What torch computes: attention, GELU, recurrent layers, convolutions."""
 
 from typing import Any
 
 import torch
 from torch.nn import functional
 from torch.nn.attention import bias as torch_bias
+from torch.nn.utils import rnn
 
 from tests.golden.making import (
   Vectors,
@@ -127,3 +128,106 @@ def feed_forward() -> Vectors:
   found = vectors(name_of(torch, "torch.nn.GELU"), function, inputs)
   layer[1] = torch.nn.GELU()
   return found | {"exact": function(**inputs)}
+
+
+def _recurrent(layer: torch.nn.RNNBase, lengths: list[int]) -> Vectors:
+  """A recurrent layer of torch on packed rows, and a projection after it.
+
+  Kept beside the outputs: the state after the last token of each row.
+  """
+
+  def run(x: Any, parameters: Any) -> tuple[Any, Any]:
+    packed = rnn.pack_padded_sequence(
+      x, torch.tensor(lengths), batch_first=True, enforce_sorted=False
+    )
+    return torch.func.functional_call(layer, parameters, (packed,))
+
+  def function(x: Any, out: Any, **parameters: Any) -> torch.Tensor:
+    packed, _ = run(x, parameters)
+    y, _ = rnn.pad_packed_sequence(packed, batch_first=True)
+    return functional.linear(y, out)
+
+  width = (1 + layer.bidirectional) * layer.hidden_size
+  inputs = {"x": normal(len(lengths), max(lengths), layer.input_size)}
+  inputs |= {"out": normal(layer.input_size, width) / 2}
+  parameters = like(layer.named_parameters())
+  state = run(inputs["x"], parameters)[1]
+  names = ("hidden", "cell") if isinstance(state, tuple) else ("hidden",)
+  return vectors(
+    name_of(torch, f"torch.nn.{type(layer).__name__}"),
+    function,
+    inputs | parameters,
+    **dict(zip(names, state if len(names) == 2 else (state,), strict=True)),
+  )
+
+
+def rnn_tanh() -> Vectors:
+  """The plain recurrence with tanh."""
+  return _recurrent(torch.nn.RNN(4, 3, batch_first=True), [5, 3])
+
+
+def rnn_relu() -> Vectors:
+  """The plain recurrence with ReLU."""
+  layer = torch.nn.RNN(4, 3, nonlinearity="relu", batch_first=True)
+  return _recurrent(layer, [5, 3])
+
+
+def lstm() -> Vectors:
+  """One LSTM."""
+  return _recurrent(torch.nn.LSTM(4, 3, batch_first=True), [5, 3])
+
+
+def gru() -> Vectors:
+  """One GRU."""
+  return _recurrent(torch.nn.GRU(4, 3, batch_first=True), [5, 3])
+
+
+def gru_both_ways() -> Vectors:
+  """A GRU in each direction, the rows of different lengths."""
+  layer = torch.nn.GRU(4, 4, batch_first=True, bidirectional=True)
+  return _recurrent(layer, [3, 5])
+
+
+def lstm_of_two() -> Vectors:
+  """Two LSTMs, one above the other."""
+  layer = torch.nn.LSTM(4, 4, num_layers=2, batch_first=True)
+  return _recurrent(layer, [5, 3])
+
+
+def _convolved(size: int, groups: int, left: int, dilation: int) -> Vectors:
+  """torch's convolution of [b t d], with `left` zeros before the first token.
+
+  As many stand after the last as keep the length.
+  """
+  right = (size - 1) * dilation - left
+
+  def function(x: Any, weight: Any, bias: Any) -> torch.Tensor:
+    x = functional.pad(x.mT, (left, right))
+    y = functional.conv1d(x, weight, bias, dilation=dilation, groups=groups)
+    return y.mT
+
+  inputs = {"x": normal(2, 9, 4), "weight": normal(4, 4 // groups, size) / 2}
+  path = f"torch.nn.functional.conv1d({groups=}, {dilation=})"
+  return vectors(
+    name_of(torch, path), function, inputs | {"bias": normal(4) / 2}
+  )
+
+
+def conv_causal() -> Vectors:
+  """Every output channel reads every input channel."""
+  return _convolved(3, groups=1, left=2, dilation=1)
+
+
+def conv_grouped() -> Vectors:
+  """Two groups of two channels each."""
+  return _convolved(3, groups=2, left=2, dilation=1)
+
+
+def conv_dilated() -> Vectors:
+  """Every channel for itself, with every second token."""
+  return _convolved(3, groups=4, left=4, dilation=2)
+
+
+def conv_centred() -> Vectors:
+  """Two tokens to the left, two to the right."""
+  return _convolved(5, groups=1, left=2, dilation=1)

@@ -28,7 +28,7 @@ X = jnp.asarray(np.random.default_rng(4).normal(size=(B, T, D)), jnp.float32)
 PLACES = whole(TOKENS)
 
 
-class Hybrid(Mixer):
+class Sum(Mixer):
   """Two mixers side by side, added up; a mixer may hold mixers."""
 
   left: Mixer
@@ -56,9 +56,9 @@ class Hybrid(Mixer):
     return self.left(x, places, **given) + self.right(x, places, **given)
 
 
-NESTED = Hybrid(
+NESTED = Sum(
   Attention(2, position=Rotary()),
-  Hybrid(Attention(mask=Causal() & Window(2)), Attention()),
+  Sum(Attention(mask=Causal() & Window(2)), Attention()),
 )
 PARAMETERS = 3 * 4 * D * D
 
@@ -290,7 +290,7 @@ def test_the_state_is_what_the_cache_holds(length):
 def test_who_does_not_stream_says_so():
   with pytest.raises(ValueError, match="pooling = 'last' .*; allowed: 'none'"):
     small(pooling="last").start(B, T)
-  mixer = Hybrid(Attention(), Attention(mask=Full()))
+  mixer = Sum(Attention(), Attention(mask=Full()))
   model = SequenceModel(mixer, width=D, vocabulary=V, classes=V)
   with pytest.raises(ValueError, match="cache .* not causal; allowed"):
     model.start(B, T)

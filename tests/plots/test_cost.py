@@ -78,3 +78,22 @@ def test_scores_that_are_no_shares_set_the_axis():
 def test_a_single_cost_has_a_tick(cost):
   ticks = decades(cost, cost)
   assert ticks and all(cost / 1.4 <= tick <= cost * 1.4 for tick in ticks)
+
+
+def test_sizes_of_one_thing_share_a_line_a_look_and_a_name():
+  names = ["gla_64", "gru", "gla_16", "head_1_of_8", "head_2_of_8"]
+  rows = [row(name, 0.1 * (i + 1)) for i, name in enumerate(names)]
+  cost = dict(zip(names, (4000, 300, 100, 20, 50), strict=True))
+  (axes,) = against(rows, cost, "state", looks(names), "accuracy").axes
+  wanted = ["gla", "gru", "head_1_of_8", "head_2_of_8"]
+  assert sorted(texts(axes)) == wanted
+  joined = [line for line in axes.lines if len(line.get_xdata()) == 2]
+  (line,) = (one for one in joined if {*one.get_xdata()} == {100, 4000})
+  assert list(line.get_xdata()) == [100, 4000]
+  points = {
+    one.get_xdata()[0]: one.get_color()
+    for one in axes.lines
+    if len(one.get_xdata()) == 1
+  }
+  assert points[100] == points[4000] == line.get_color()
+  assert points[300] != points[100]

@@ -48,6 +48,17 @@ def test_what_has_no_mean_is_left_out():
   assert sorted(texts(found)) == ["a 2.00", "b 1.00"]
 
 
+def test_an_interval_ends_with_the_panel():
+  unsure = {"a": [(256, row("a", 2.0, half=5.0)), (1024, row("a", 8.0))]}
+  (found,) = growth.against_length(unsure, "x", LOOK, NAMES).axes
+  low, high = found.get_ylim()
+  assert 0 < low < 2.0 < 7.0 < high
+  assert [(256, low), (256, 7.0)] in drawn(found)
+  unsure["a"][0] = (256, row("a", 2.0, half=50.0))
+  (found,) = growth.against_length(unsure, "x", LOOK, NAMES).axes
+  assert [(256, low), (256, high)] in drawn(found)
+
+
 def test_nothing_at_all_can_be_drawn():
   (found,) = growth.against_length({"c": lines()["c"]}, "x", LOOK, NAMES).axes
   assert not texts(found)

@@ -4,11 +4,13 @@ import pytest
 
 from research.plots.readable import (
   count,
+  estimate,
   fixed,
   interval,
   rate,
   seconds,
   short,
+  tiny,
 )
 
 NAN = math.nan
@@ -47,6 +49,13 @@ def test_scores_have_three_decimals_and_a_true_minus():
   assert interval(-0.1, 0.25, 2) == "[−0.10, 0.25]"
   assert interval(0.1, NAN, 2) == "[0.10, –]"
   assert interval(NAN, NAN) == "–"
+
+
+def test_tiny_numbers_keep_their_size():
+  assert (tiny(0.0), tiny(0.0005), tiny(NAN)) == ("0.000", "0.001", "–")
+  assert (tiny(0.000499), tiny(-3.14e-7)) == ("5.0e−04", "−3.1e−07")
+  assert estimate(1e-6, -0.25, 0.5) == "1.0e−06 [−0.250, 0.500]"
+  assert estimate(0.1, NAN, NAN) == "0.100 –"
 
 
 def test_counts_have_their_plural():

@@ -14,12 +14,14 @@ import numpy as np
 
 from research.tasks.arrays import Arrays
 from research.tasks.base import Task
+from research.tasks.first import FirstSymbol
 from research.tasks.labelling import ContextLabelling
 from research.tasks.latest import LatestValue
 from research.tasks.patterns import NoisyPatterns
 from research.tasks.randomised import RandomisedPositions
 from research.tasks.recall import MultiQueryRecall
 from research.tasks.relations import Relations
+from research.tasks.words import GroupWords
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +154,59 @@ CASES: dict[str, TaskCase] = {
   "latest of many keys": TaskCase(
     LatestValue(keys=23, values=3, length=40),
     chance=1 / 3,
+    position_wise=True,
+  ),
+  "first": TaskCase(
+    FirstSymbol(),
+    chance=1 / 8,
+    position_wise=True,
+    refused=(
+      {"symbols": 1},
+      {"distractors": 0},
+      {"distances": ()},
+      {"distances": (0, 4)},
+      {"distances": (4, 4)},
+      {"side": "both"},
+    ),
+  ),
+  "first to the right": TaskCase(
+    FirstSymbol(symbols=3, distractors=1, distances=(5, 1), side="right"),
+    chance=1 / 3,
+    position_wise=True,
+  ),
+  "words": TaskCase(
+    GroupWords(),
+    chance=1 / 120,
+    position_wise=True,
+    refused=(
+      {"group": "S2"},
+      {"group": "Z1"},
+      {"group": "Z721"},
+      {"group": "A"},
+      {"group": "D5"},
+      {"tokens": "words"},
+      {"length": 1},
+      {"scored": "first"},
+    ),
+  ),
+  "words of two bits": TaskCase(
+    GroupWords("Z2", tokens="generators", length=9, scored="last"),
+    chance=1 / 2,
+    position_wise=True,
+  ),
+  "words of steps": TaskCase(
+    # The mean over t < 40 of Σ_k ((1 + 2 cos 2πk/5) / 3)^t / 5.
+    GroupWords("Z5", tokens="generators", length=40),
+    chance=0.2102564103,
+  ),
+  "words of exchanges": TaskCase(
+    GroupWords("S3", tokens="generators", length=30, scored="last"),
+    chance=1 / 6,
+    position_wise=True,
+  ),
+  "words of rotations": TaskCase(
+    GroupWords("A5", tokens="generators", length=25, scored="last"),
+    chance=1 / 60,
     position_wise=True,
   ),
   "relations": TaskCase(

@@ -1,0 +1,1 @@
+"""Convolutions along the sequence without parameters, in forms that agree."""

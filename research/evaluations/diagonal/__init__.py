@@ -1,0 +1,1 @@
+"""Elementwise linear recurrences without parameters, in forms that agree."""

@@ -1,0 +1,153 @@
+"""Mamba: a state-space layer that chooses what to keep (Gu and Dao 2023).
+
+Formula: (u, z) = W x; u = silu(conv(u)); (δ, B, C)_t = W_s u_t;
+Δ_t = softplus(W_Δ δ_t + β); h_t = exp(Δ_t A) h_{t−1} + Δ_t u_t B_tᵀ, a matrix
+of e d × n numbers; y_t = h_t C_t + D u_t; b_t = W_o (y_t ⊙ silu(z_t)).
+Cost: O(t e d n) time; a stream carries e d (n + kernel − 1) numbers.
+"""
+
+import math
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from research.evaluations.convolution.depthwise import convolve
+from research.mixer import dense
+from research.places import gather
+from research.record import check_number
+from research.recurrence.layer import DiagonalRecurrence, log_uniform
+from research.shapes import Activations, RandomKey, Segments
+from research.stream import history
+
+
+class Selection(NamedTuple):
+  """What the recurrence is told of a token, in float32.
+
+  Attributes:
+    step: Δ [w].
+    write: B [n].
+    read: C [n].
+    value: u [w].
+  """
+
+  step: Array
+  write: Array
+  read: Array
+  value: Array
+
+
+class Mamba(DiagonalRecurrence):
+  """A selective state-space layer.
+
+  Parameters, with w = `expand` · d channels, r = `rank`, n = `state`:
+  3 w d + w (kernel_size + 1) + w (r + 2 n) + w (r + 1) + w n + w. A begins at
+  −(1, …, n) in every channel, D at 1, W_Δ uniform in ± r^−½, softplus(β)
+  between 0.001 and 0.1 and uniform in the logarithm, the taps and their bias
+  uniform in ± kernel^−½. All parameters get the same weight decay; the authors
+  spare A and D.
+
+  Attributes:
+    form: how the recurrence is evaluated.
+    reverse: from right to left, which is not causal.
+    expand: channels of the recurrence for each of the d.
+    state: n, the numbers a channel carries.
+    kernel_size: taps of the convolution before it.
+    rank: r, of the projection to Δ; 0 for d / 16, rounded up.
+  """
+
+  expand: int = 2
+  state: int = 16
+  kernel_size: int = 4
+  rank: int = 0
+
+  def __post_init__(self) -> None:
+    for name in ("expand", "state", "kernel_size"):
+      check_number(self, name, 1)
+    check_number(self, "rank", 0)
+    super().__post_init__()
+
+  def state_size(self, width: int, length: int) -> int:
+    return self.expand * width * (self.state + self.kernel_size - 1)
+
+  def _mix(
+    self, x: Activations, segments: Segments, streams: bool
+  ) -> Float[Array, "b t w"]:
+    width = self.expand * x.shape[-1]
+    u = nn.silu(self._convolve(dense(width, x, "value"), segments, streams))
+    log_rate = self.param(
+      "log_rate",
+      lambda key: jnp.tile(
+        jnp.log(jnp.arange(1.0, self.state + 1)), (width, 1)
+      ),
+    )
+    skip = self.param("skip", nn.initializers.ones, (width,))
+    rate = -jnp.exp(log_rate)
+
+    def make(token: Selection) -> tuple[Array, Array]:
+      drive = token.step * token.value
+      return (
+        jnp.exp(token.step[:, None] * rate),
+        drive[:, None] * token.write[None],
+      )
+
+    def read(h: Array, token: Selection) -> Array:
+      return jnp.einsum("wn,n->w", h, token.read)
+
+    selected = self._select(u, x.shape[-1])
+    y = self._outputs(selected, segments, make, read, streams)
+    return y + skip[None, None] * u
+
+  def _convolve(
+    self, u: Float[Array, "b t w"], segments: Segments, streams: bool
+  ) -> Float[Array, "b t w"]:
+    taps, width = self.kernel_size, u.shape[-1]
+    init = _uniform(taps**-0.5)
+    filters = self.param("filter", init, (taps, width))
+    bias = self.param("filter_bias", init, (width,)).astype(u.dtype)
+    index, ahead = None, 0
+    if streams:
+      joined, segments, index = history(self, {"inputs": u}, segments, taps - 1)
+      u = joined["inputs"]
+    if self.reverse:
+      filters, ahead = filters[::-1], taps - 1
+    u = convolve(u, filters, segments, ahead=ahead)
+    return gather(u, index) + bias[None, None]
+
+  def _select(self, u: Float[Array, "b t w"], width: int) -> Selection:
+    """Δ, B and C of every token."""
+    rank = self.rank or math.ceil(width / 16)
+    parts = dense(rank + 2 * self.state, u, "selection")
+    low, write, read = jnp.split(parts, [rank, rank + self.state], axis=-1)
+    step = nn.Dense(
+      u.shape[-1],
+      dtype=u.dtype,
+      kernel_init=_uniform(rank**-0.5),
+      bias_init=_step_bias,
+      name="step",
+    )(low)
+    told = (nn.softplus(step.astype(jnp.float32)), write, read, u)
+    return Selection(*(part.astype(jnp.float32) for part in told))
+
+  def _finish(
+    self, y: Float[Array, "b a w"], x: Float[Array, "b a d"]
+  ) -> Float[Array, "b a d"]:
+    gate = nn.silu(dense(y.shape[-1], x, "gate"))
+    return dense(x.shape[-1], y * gate, "out")
+
+
+def _uniform(most: float) -> nn.initializers.Initializer:
+  def init(key: RandomKey, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
+    return jax.random.uniform(key, shape, dtype, minval=-most, maxval=most)
+
+  return init
+
+
+def _step_bias(
+  key: RandomKey, shape: tuple[int, ...], dtype=jnp.float32
+) -> Float[Array, "w"]:
+  """The inverse of softplus at steps from 0.001 to 0.1."""
+  step = jnp.exp(log_uniform(1e-3, 1e-1)(key, shape))
+  return (step + jnp.log(-jnp.expm1(-step))).astype(dtype)
