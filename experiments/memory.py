@@ -147,11 +147,10 @@ _BASES = {
     Training(
       steps=600,
       batch=16,
-      learning_rates=(3e-3,),
+      learning_rates=(1e-3, 4e-3),
       seeds=5,
       evaluate_every=100,
       validation=256,
-      test=1024,
     ),
     (512, 1024),
   ),

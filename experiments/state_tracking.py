@@ -9,8 +9,8 @@ Prediction. Recurrences whose step is not linear (Elman, LSTM, GRU) keep the
 state at any length. Linear ones follow parity only if a token can turn the
 sign of what is kept: DeltaNet with eigenvalues of both signs does, DeltaNet,
 gated linear attention, linear attention and Mamba without do not, nor does
-attention. For S5 the same linear recurrences and attention fail, whatever
-their depth, once sequences are long. Refuted where one that should fail is
+attention. For S5 the same linear recurrences and attention fail once
+sequences are long. Refuted where one that should fail is
 right more often than chance and the smallest effect, or one that should
 follow is wrong more often.
 
@@ -55,7 +55,7 @@ token exchanges two things, which is what the tokens of the third task do.
 Attention has ALiBi, which kept its accuracy beyond the training length where
 the question was a near one (page positions), so that a failure is not that of
 the positions. All variants have the same width and depth. Length, steps and
-rate of scale laptop were chosen by the training losses of LSTM, Elman and
+rates of scale laptop were chosen by the training losses of LSTM, Elman and
 DeltaNet in pilots with two of the seeds."""
 
 TIMES = (2, 4, 8)
@@ -127,10 +127,9 @@ _BASES = {
     Training(
       steps=2000,
       batch=64,
-      learning_rates=(5e-3,),
+      learning_rates=(2e-3, 5e-3),
       seeds=5,
       evaluate_every=200,
-      test=1024,
       target=_NEVER,
     ),
   ),

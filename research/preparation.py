@@ -132,7 +132,9 @@ def _check_measure(experiment: Experiment, side: Measure) -> None:
   if experiment.slopes and side.task == "test":
     metrics += SLOPES
   if side.slice == "all":
-    metrics += ["loss", *(["solved"] if "accuracy" in metrics else [])]
+    metrics += ["loss"]
+    if "accuracy" in metrics and variant.training.target <= 1:
+      metrics += ["solved"]
     if side.task == "test":
       metrics += [*COSTS, *([TIMED] if experiment.timed else [])]
   if side.metric not in metrics:

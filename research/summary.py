@@ -70,7 +70,7 @@ def _rows(name: str, one: Outcome) -> list[Row]:
     examples = score["examples"] or None  # none in a slice that a seed lacks
     interval = mean_interval(values, examples if shares else None)
     rows.append(_row(name, one, score, score["metric"], values, interval))
-    if shares and score["slice"] == "all":
+    if shares and score["slice"] == "all" and one["target"] <= 1:
       solved = [float(value >= one["target"]) for value in values]
       interval = share_interval(int(sum(solved)), len(solved))
       rows.append(_row(name, one, score, "solved", solved, interval))

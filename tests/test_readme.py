@@ -110,6 +110,17 @@ def test_an_own_linear_recurrence(tmp_path, monkeypatch):
   assert "hgrn2" in prepare(recall.only(("hgrn2",)))
 
 
+def test_a_hybrid():
+  names: dict = {}
+  exec(_block("Hybrid((delta, local))"), names)
+  kinds = [type(names["model"].mixer.at_depth(i)).__name__ for i in range(3)]
+  assert kinds == ["GatedDeltaNet", "Attention", "GatedDeltaNet"]
+  (mixers,) = re.findall(r"MIXERS='([^']*)'", README)
+  (told,) = re.findall(r'--mixer "(hybrid=[^"]*)"', README)
+  recall = add_mixer(experiment("smoke"), told.replace("$MIXERS", mixers))
+  assert "hybrid" in prepare(recall.only(("hybrid",)))
+
+
 def test_own_attention(tmp_path, monkeypatch):
   (tmp_path / "my_attention.py").write_text(_block("def soft_cap"))
   told = re.findall(r'--mixer "(\w+)=\$LAYER(\([^"]*)"', README)

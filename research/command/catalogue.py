@@ -73,7 +73,7 @@ def entries(room: str, root: pathlib.Path) -> dict[str, list[Entry]]:
       for file, tree in trees
       if file.stem not in _SHARED
       for kind in _classes(tree)
-      if kind.name in known
+      if kind.name in known and not _is_abstract(kind)
     ]
     for folder, trees in files.items()
   }
@@ -111,6 +111,11 @@ def _classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
   for node in tree.body:
     if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
       yield node
+
+
+def _is_abstract(kind: ast.ClassDef) -> bool:
+  text = ast.get_docstring(kind) or ""
+  return text.partition("\n")[0].endswith("Abstract.")
 
 
 def _descendants(trees: list[ast.Module], contracts: set[str]) -> set[str]:

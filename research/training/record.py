@@ -42,7 +42,8 @@ class Training:
   test: int = 4096
   """Fresh test examples for the final numbers."""
   target: float = 0.99
-  """Validation score at which a member has solved the task and stops."""
+  """Validation score at which a member has solved the task and stops; no
+  accuracy is above 1, so that with more than that none stops."""
   selection: Literal["validation", "test"] = "validation"
   """What the learning rate is chosen by. "test" exists to follow published
   protocols only, and is named in the report."""
