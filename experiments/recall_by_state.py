@@ -205,34 +205,16 @@ def _between(
   length: int, model: SequenceModel, width: int, windows: tuple[int, ...]
 ) -> list[Claim]:
   """The mixers of the largest width against each other and the ladder."""
-
-  mixers = _mixers(length)
-
-  def size(mixer: Mixer, width: int) -> int:
-    return 4 * model.layers * mixer.state_size(width, length)
-
-  def beside(name: str) -> tuple[int, int]:
-    """The window that carries most nearly as much, and its bytes."""
-    own = size(mixers[name], width)
-    rungs = [(w, size(Shifted(_window(w)), model.width)) for w in windows]
-    return min(rungs, key=lambda rung: abs(rung[1] - own))
-
-  def above(name: str, words: str) -> Claim:
-    window, found = beside(name)
-    own = size(mixers[name], width)
-    return Claim(
-      f"{name}-window",
-      f"{words} of width {width} ({own:,} bytes) recalls more than the window "
-      f"of most nearly as many bytes, {window} tokens ({found:,} bytes), by "
-      "0.05 or more.",
-      Measure(f"{name}_{width}"),
-      Measure(f"window_{window}"),
-      0.05,
+  gla, delta = (
+    _above(name, words, (length, model, width), windows)
+    for name, words in (
+      ("gla", "Gated linear attention"),
+      ("delta_net", "DeltaNet"),
     )
-
+  )
   return [
-    above("gla", "Gated linear attention"),
-    above("delta_net", "DeltaNet"),
+    gla,
+    delta,
     Claim(
       "delta-attention",
       f"DeltaNet of width {width} recalls as much as attention over all "
@@ -258,3 +240,29 @@ def _between(
       0.1,
     ),
   ]
+
+
+def _above(
+  name: str,
+  words: str,
+  at: tuple[int, SequenceModel, int],
+  windows: tuple[int, ...],
+) -> Claim:
+  """A mixer against the window that carries most nearly as much."""
+  length, model, width = at
+
+  def size(mixer: Mixer, width: int) -> int:
+    return 4 * model.layers * mixer.state_size(width, length)
+
+  own = size(_mixers(length)[name], width)
+  rungs = {size(Shifted(_window(w)), model.width): w for w in windows}
+  found = min(rungs, key=lambda rung: abs(rung - own))
+  return Claim(
+    f"{name}-window",
+    f"{words} of width {width} ({own:,} bytes) recalls more than the window "
+    f"of most nearly as many bytes, {rungs[found]} tokens ({found:,} bytes), "
+    "by 0.05 or more.",
+    Measure(f"{name}_{width}"),
+    Measure(f"window_{rungs[found]}"),
+    0.05,
+  )

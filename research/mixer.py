@@ -1,7 +1,12 @@
 """What all mixers have in common: the one contract of this laboratory."""
 
+import functools
+from typing import Any
+
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Float
 
 from research.places import Places, check_places, gather
@@ -10,6 +15,10 @@ from research.stream import streaming
 
 Source = tuple[Array, Places]
 """Another sequence to read from: its vectors [b s d] and places."""
+
+_FLOAT32_SUMS = functools.partial(
+  jax.lax.dot_general, preferred_element_type=jnp.float32
+)
 
 
 class Mixer(nn.Module):
@@ -130,3 +139,31 @@ def dense(features: int, x: Array, name: str, bias: bool = False) -> Array:
   """A learned linear map of the last axis, computed in the dtype of `x`."""
   layer = nn.Dense(features, use_bias=bias, dtype=x.dtype, name=name)
   return layer(x)
+
+
+def wide(
+  features: int, x: Array, name: str, bias: bool = False, **how: Any
+) -> Float[Array, "... _"]:
+  """A learned linear map in the dtype of `x`, whose sums stay in float32.
+
+  The bias is one of the summands. Rounded to bfloat16, features of small
+  norms, gates and steps lose up to 2%. `how` goes to the layer of Flax.
+  """
+  layer = nn.Dense(
+    features,
+    use_bias=bias,
+    dtype=x.dtype,
+    dot_general=_FLOAT32_SUMS,
+    promote_dtype=_promote_factors,
+    name=name,
+    **how,
+  )
+  return layer(x)
+
+
+def _promote_factors(
+  *arrays: Array | None, dtype: Any = None, inexact: bool = True
+) -> list[Array | None]:
+  """What Flax promotes, input and kernel, but not the bias behind them."""
+  *factors, bias = arrays
+  return [*promote_dtype(*factors, dtype=dtype), bias]

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Shaped
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from research.shapes import Asked, KeyPositions, Positions
+from research.shapes import Asked, KeyPositions, Positions, Segments
 
 
 @jax.tree_util.register_dataclass
@@ -84,6 +84,23 @@ def check_places(x: Shaped[Array, "b t ..."], places: Places) -> None:
       f"places.edges has shape {places.edges.shape}; allowed: (b, t, s) "
       f"with (b, t) = {wanted}"
     )
+
+
+def latest_segments(
+  segments: Segments, first: Int[Array, "b"]
+) -> Int[Array, "b after"]:
+  """The segment of the latest token before each place, and after the last.
+
+  Args:
+    segments: Int[b t]; 0 is padding, and no token.
+    first: of the latest token before these; 0 for none.
+
+  Returns:
+    Int[b t+1].
+  """
+  line = jnp.concatenate([first[:, None].astype(segments.dtype), segments], 1)
+  order = jnp.where(line > 0, jnp.arange(line.shape[1])[None, :], 0)
+  return jnp.take_along_axis(line, jax.lax.cummax(order, axis=1), axis=1)
 
 
 def gather(x: Shaped[Array, "#b t ..."], at: Asked | None) -> Array:

@@ -17,6 +17,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
 Result = TypeVar("Result")
 
+_PIECE = 2**24
+"""Bytes sent at once: every device has room for those of all devices."""
+
 
 def is_first() -> bool:
   """Whether this process is the one that writes and talks."""
@@ -88,11 +91,31 @@ def by_first(work: Callable[[], Result]) -> Result:
   return result
 
 
+def check_same(own: str, what: str) -> None:
+  """Refuses what is not the same in all processes, each of which calls it.
+
+  Raises:
+    ValueError: in all of them, with `what` it is.
+  """
+  if largest(int(by_first(lambda: own) != own)):
+    raise ValueError(
+      f"{what} is not the same in all processes; allowed: the same command, "
+      "files and code everywhere"
+    )
+
+
 def _broadcast(message: bytes) -> bytes:
   """The bytes of process 0; the others have none."""
-  size = largest(len(message))
+  count = largest(-(-len(message) // _PIECE))
+  return b"".join(
+    _send(message[_PIECE * i : _PIECE * (i + 1)]) for i in range(count)
+  )
+
+
+def _send(piece: bytes) -> bytes:
+  size = largest(len(piece))
   room = np.zeros(1 << size.bit_length(), np.uint8)  # few sizes to compile
-  room[: len(message)] = np.frombuffer(message, np.uint8)
+  room[: len(piece)] = np.frombuffer(piece, np.uint8)
   return _rows(room).max(axis=0).tobytes()[:size]
 
 

@@ -144,7 +144,7 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def check_number(
   record: Any, name: str, least: int, most: int | None = None, why: str = ""
 ) -> None:
-  """Refuses a field outside of its limits, both included.
+  """Refuses a field that is no integer within its limits, both included.
 
   Args:
     record: the record.
@@ -157,10 +157,29 @@ def check_number(
     ValueError: names the field, its value and the limits.
   """
   value = getattr(record, name)
-  if least <= value and (most is None or value <= most):
+  integer = type(value) is int
+  if integer and least <= value and (most is None or value <= most):
     return
   allowed = f"{least} or more" if most is None else f"{least} to {most}"
-  raise ValueError(f"{name} = {value}; allowed: {allowed} {why}".rstrip())
+  allowed = allowed if integer else f"an integer, {allowed}"
+  raise ValueError(f"{name} = {value!r}; allowed: {allowed} {why}".rstrip())
+
+
+def check_choice(record: Any, name: str, choices: Any) -> None:
+  """Refuses a field that is none of a Literal's values.
+
+  Raises:
+    ValueError: names the field, its value and the values of the Literal.
+  """
+  check_literal(name, getattr(record, name), choices)
+
+
+def check_literal(name: str, value: Any, choices: Any) -> None:
+  """The same for any value, under the name that it was given by."""
+  known = typing.get_args(choices)
+  if value not in known:
+    allowed = ", ".join(map(repr, known))
+    raise ValueError(f"{name} = {value!r}; allowed: {allowed}")
 
 
 def suggest(name: str, allowed: Iterable[str]) -> str:

@@ -19,7 +19,8 @@ from research.folder import RunFolder, open_folder
 from research.lengths.rows import measured_rows
 from research.outcome import outcome
 from research.preparation import prepare
-from research.processes import by_first, is_first
+from research.processes import by_first, check_same, is_first
+from research.record import code
 from research.results import Row, Summary, write_summary
 from research.signals import agreed, signals
 from research.summary import judge, summarise
@@ -97,6 +98,7 @@ def run(
     Interrupted: Ctrl-C or SIGTERM, after saving.
   """
   plans = prepare(experiment)
+  check_same(f"{experiment.identity} {code(experiment)}", "the experiment")
   path = pathlib.Path(out) if out is not None else None
   folder = by_first(
     lambda: open_folder(experiment, path, fresh=fresh, command=command)

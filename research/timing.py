@@ -10,8 +10,8 @@ another.
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Hashable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import jax
 
@@ -66,6 +66,19 @@ def in_turn(
     for name, turn in turns.items():
       found[name].append(turn())
   return found
+
+
+def seconds_of_call(
+  program: Callable[..., Any], arguments: Sequence[Any], least: float
+) -> float:
+  """How long a call takes, on average over a turn of `least` seconds."""
+  begin, calls = time.perf_counter(), 0
+  while True:
+    jax.block_until_ready(program(*arguments))
+    calls += 1
+    spent = time.perf_counter() - begin
+    if spent >= least:
+      return spent / calls
 
 
 def _turn(plan: Plan) -> Callable[[], float]:

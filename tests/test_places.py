@@ -7,7 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.places import Places, check_places, gather, whole, zero_padding
+from research.places import (
+  Places,
+  check_places,
+  gather,
+  latest_segments,
+  whole,
+  zero_padding,
+)
 
 X = jnp.arange(24.0).reshape(2, 4, 3)
 
@@ -84,3 +91,9 @@ def test_zero_padding_stops_nan_in_both_directions():
   wanted = np.broadcast_to(places.valid[..., None], X.shape)
   np.testing.assert_array_equal(slope, wanted.astype(np.float32))
   assert zero_padding(x.astype(jnp.bfloat16), places).dtype == jnp.bfloat16
+
+
+def test_the_latest_segment_is_kept_over_padding():
+  segments = jnp.array([[0, 2, 0, 3], [0, 0, 0, 0]])
+  latest = latest_segments(segments, jnp.array([1, 4]))
+  assert latest.tolist() == [[1, 1, 2, 2, 3], [4, 4, 4, 4, 4]]

@@ -9,9 +9,16 @@ import jax
 import numpy as np
 import pytest
 
+from research import processes
 from research.command.distributed import joined
 from research.preparation import prepare
-from research.processes import by_first, gathered, largest, placed
+from research.processes import (
+  by_first,
+  check_same,
+  gathered,
+  largest,
+  placed,
+)
 from research.run import run
 from tests import several
 from tests.several import CHUNKS, EXPERIMENT
@@ -82,6 +89,20 @@ def test_times_of_several_processes_are_refused(change, monkeypatch):
   monkeypatch.setattr("jax.process_count", lambda: 2)
   with pytest.raises(ValueError, match="processes = 2 with .*; allowed: 1"):
     prepare(dataclasses.replace(EXPERIMENT, **change))
+
+
+def test_another_experiment_is_refused_in_all_processes(monkeypatch):
+  check_same("this", "the experiment")
+  monkeypatch.setattr("research.processes.by_first", lambda work: "another")
+  with pytest.raises(ValueError, match="the experiment is not the same in all"):
+    check_same("this", "the experiment")
+
+
+def test_long_messages_come_in_pieces(monkeypatch):
+  monkeypatch.setattr("research.processes._PIECE", 3)
+  monkeypatch.setattr("research.processes._send", lambda piece: piece)
+  assert processes._broadcast(b"12345678") == b"12345678"
+  assert processes._broadcast(b"") == b""
 
 
 def test_one_process_has_the_plain_thing():

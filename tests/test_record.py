@@ -19,6 +19,7 @@ from research.positions.learned import LearnedPosition
 from research.positions.rotary import Rotary
 from research.positions.sinusoidal import Sinusoidal
 from research.record import (
+  check_choice,
   check_number,
   code,
   from_json,
@@ -262,6 +263,18 @@ def test_numbers_out_of_range_are_refused():
     check_number(part, "expansion", 4)
   with pytest.raises(ValueError, match=f"^{message}1 to 2 for t$"):
     check_number(part, "expansion", 1, 2, "for t")
+  for other in (1.5, 3.0, True, "3"):
+    odd: Any = types.SimpleNamespace(expansion=other)
+    message = f"^expansion = {other!r}; allowed: an integer, 1 or more$"
+    with pytest.raises(ValueError, match=message):
+      check_number(odd, "expansion", 1)
+
+
+def test_what_is_no_choice_is_refused():
+  part = types.SimpleNamespace(form="x")
+  check_choice(part, "form", Literal["x", "y"])
+  with pytest.raises(ValueError, match="^form = 'x'; allowed: 'a', 'b'$"):
+    check_choice(part, "form", Literal["a", "b"])
 
 
 def test_names_are_suggested():

@@ -1,6 +1,6 @@
 """What attention reads from, and what it refuses."""
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 from research.evaluations.attention.base import Side
 from research.evaluations.attention.choice import Evaluation, check_form
@@ -10,7 +10,7 @@ from research.mixer import Source
 from research.normalizers.base import Normalizer
 from research.places import Places, check_places
 from research.positions.base import ScorePosition
-from research.record import is_record
+from research.record import check_choice, is_record
 from research.scores.base import Score
 from research.shapes import Activations, SharedKeys, SharedValues
 
@@ -54,11 +54,8 @@ def check_choices(layer: Any) -> None:
       raise ValueError(
         f"{name} = {value!r}; allowed: a function of one pair, or a module"
       )
-  for name, hint in (("gate", Gate), ("evaluation", Evaluation)):
-    known, value = get_args(hint), getattr(layer, name)
-    if value not in known:
-      allowed = ", ".join(map(repr, known))
-      raise ValueError(f"{name} = {value!r}; allowed: {allowed}")
+  check_choice(layer, "gate", Gate)
+  check_choice(layer, "evaluation", Evaluation)
   if layer.position.turns and not layer.score.is_product:
     raise ValueError(
       f"position = {type(layer.position).__name__} turns queries and keys, "

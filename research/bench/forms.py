@@ -1,7 +1,6 @@
 """The forms of one function as contenders: forward and backward, by length."""
 
 import functools
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from research.evaluations.convolution.depthwise import convolve
 from research.evaluations.diagonal.scan import diagonal
 from research.evaluations.fast_weights.decay import decay
 from research.evaluations.fast_weights.delta import delta
-from research.timing import in_turn
+from research.timing import in_turn, seconds_of_call
 
 LENGTHS = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 MOST_BYTES = 4 * 2**30
@@ -79,6 +78,7 @@ def _filtering(form: Any, segments: Any, x: Any, filters: Any) -> Any:
 
 
 _CHUNKED = ("parallel", "chunkwise", "recurrent", "auto")
+_FILTERED = ("direct", "blocked", "fft", "auto")
 _SCANNED = ("serial", "associative", "chunked", "auto")
 FAMILIES = {
   "decay-head": Family(
@@ -112,9 +112,21 @@ FAMILIES = {
     _turning,
   ),
   "convolution": Family(
-    "long convolution",
-    ("direct", "blocked", "fft", "auto"),
+    "long convolution, as many taps as tokens",
+    _FILTERED,
     lambda t: _normal((1, t, _WIDTH), (t, _WIDTH)),
+    _filtering,
+  ),
+  "taps-8": Family(
+    "convolution of 8 taps",
+    _FILTERED,
+    lambda t: _normal((1, t, _WIDTH), (8, _WIDTH)),
+    _filtering,
+  ),
+  "taps-64": Family(
+    "convolution of 64 taps",
+    _FILTERED,
+    lambda t: _normal((1, t, _WIDTH), (64, _WIDTH)),
     _filtering,
   ),
 }
@@ -143,9 +155,9 @@ def seconds(
       program, arrays = _compiled(family, form, length)
       if program.memory_analysis().temp_size_in_bytes > MOST_BYTES:
         break
-      turn = functools.partial(_turn, program, arrays, least)
+      turn = functools.partial(seconds_of_call, program, arrays, least)
       turns[form, length] = turn
-      if _turn(program, arrays, 0.0) > MOST_SECONDS:
+      if seconds_of_call(program, arrays, 0.0) > MOST_SECONDS:
         break
   told(f"{family.title}: {rounds} rounds")
   return in_turn(turns, rounds=rounds)
@@ -162,14 +174,3 @@ def _compiled(family: Family, form: str, length: int) -> tuple[Any, Arrays]:
 
   program = jax.jit(both).lower(segments, *arrays).compile()
   return program, (segments, *arrays)
-
-
-def _turn(program: Any, arrays: Arrays, least: float) -> float:
-  """Seconds of a call, on average over a turn."""
-  begin, calls = time.perf_counter(), 0
-  while True:
-    jax.block_until_ready(program(*arrays))
-    calls += 1
-    spent = time.perf_counter() - begin
-    if spent >= least:
-      return spent / calls

@@ -47,7 +47,7 @@ def parser() -> Parser:
     "linear recurrences and of long convolutions at lengths of 64 to 8,192, "
     "in one process, and what `auto` picks beside the fastest.",
     "examples:\n\n  mixerlab bench --rounds 7\n  mixerlab bench attention\n"
-    "  mixerlab bench recurrence\n  mixerlab bench forms --seconds 0.1",
+    "  mixerlab bench recurrence\n  mixerlab bench forms",
   )
   result.add_argument(
     "what",
@@ -60,7 +60,7 @@ def parser() -> Parser:
     "--rounds", type=int, default=5, help="turns of each contender (5)"
   )
   result.add_argument(
-    "--seconds", type=float, default=3.0, help="length of a turn (3)"
+    "--seconds", type=float, help="length of a turn (3; of forms 0.1)"
   )
   result.add_argument(
     "--vocabulary",
@@ -78,6 +78,8 @@ def main(arguments: list[str]) -> int:
   from research.bench.interleave import rates
 
   given = parser().parse_args(arguments)
+  if given.seconds is None:
+    given.seconds = 0.1 if given.what == "forms" else 3.0
   for name in ("rounds", "seconds"):
     if getattr(given, name) <= 0:
       raise ValueError(f"{name} = {getattr(given, name)}; allowed: above 0")

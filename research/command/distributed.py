@@ -44,7 +44,7 @@ def joined(asked: bool) -> Iterator[None]:
   try:
     largest(0)  # Gloo's first meeting has to come about within 30 seconds.
     yield
-  except (ValueError, OSError, SystemExit):
+  except (ValueError, SystemExit):
     raise
   except BaseException:
     traceback.print_exc()

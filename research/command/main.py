@@ -18,7 +18,7 @@ VERBS = {
   "report": "write the report of a run again",
   "attention": "the attention maps of a trained model for one example",
   "verify": "run a reference experiment again and compare the results",
-  "bench": "measure training and attention on this machine",
+  "bench": "measure speed on this machine",
 }
 """A file of this folder each, with `main(arguments) -> exit code`."""
 

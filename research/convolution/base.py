@@ -1,7 +1,7 @@
 """What convolutions share: their field, the stream behind them, the gate."""
 
 import math
-from typing import Literal, get_args
+from typing import Literal
 
 import flax.linen as nn
 import jax
@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from research.evaluations.convolution.depthwise import convolve, convolve_at
+from research.initializers import uniform
 from research.mixer import Mixer, dense
 from research.places import gather
-from research.shapes import Activations, Asked, RandomKey, Segments, lacks
+from research.shapes import Activations, Asked, Segments, lacks
 from research.stream import history, slots, store
 
 Gate = Literal["linear", "silu"]
@@ -33,14 +34,6 @@ class Filtering(Mixer):
       that it depends on: at most `length` − 1.
     """
     raise NotImplementedError(lacks(self, "receptive_field"))
-
-
-def check_gate(gate: str, *, none: bool = False) -> None:
-  """Refuses, with a ValueError, what is not one of `Gate`, or "none"."""
-  allowed = (*(["none"] if none else []), *get_args(Gate))
-  if gate not in allowed:
-    shown = ", ".join(map(repr, allowed))
-    raise ValueError(f"gate = {gate!r}; allowed: {shown}")
 
 
 def check_centred(kernel_size: int, centred: bool) -> None:
@@ -147,12 +140,8 @@ def small(features: int, x: Array, name: str, bias: bool = True) -> Array:
 
 def taps(module: nn.Module, count: int, width: int) -> tuple[Array, Array]:
   """A short filter [count d] and its bias [d], both U(±1/√count) as torch's."""
-  limit = 1 / math.sqrt(count)
-
-  def uniform(key: RandomKey, shape: tuple[int, ...]) -> Array:
-    return jax.random.uniform(key, shape, minval=-limit, maxval=limit)
-
+  init = uniform(1 / math.sqrt(count))
   return (
-    module.param("filter", uniform, (count, width)),
-    module.param("filter_bias", uniform, (width,)),
+    module.param("filter", init, (count, width)),
+    module.param("filter_bias", init, (width,)),
   )

@@ -4,7 +4,8 @@ Formula: b = (u ∗ h + β_h) ⊙ (W u + β) + u with a short filter h, and
 b = (u ∗ h + u) ⊙ (W u + β) + u with a long one, h_l = MLP(l, cos, sin).
 Both are those of Zoology's code, whose long convolution adds its own input.
 Cost: O(t · kernel) time, and a stream carries d · (kernel − 1) numbers; with a
-long filter O(t log t) time, and a stream carries d · t numbers.
+long filter O(t log t) time, O(t log² t) in batches that hold packed rows, and a
+stream carries d · t numbers.
 """
 
 from typing import Literal
@@ -27,8 +28,10 @@ from research.convolution.base import (
 from research.evaluations.convolution.depthwise import convolve
 from research.mixer import Source, dense, enter, leave
 from research.places import Places, gather
-from research.record import check_number
+from research.record import check_choice, check_number
 from research.shapes import Activations, Asked, Segments
+
+Filter = Literal["short", "implicit"]
 
 
 class BaseConv(Filtering):
@@ -47,18 +50,26 @@ class BaseConv(Filtering):
     hidden: width of the network of a long filter.
   """
 
-  filter: Literal["short", "implicit"] = "short"
+  filter: Filter = "short"
   kernel_size: int = 3
   horizon: int = 64
   hidden: int = 16
 
   def __post_init__(self) -> None:
-    if self.filter not in ("short", "implicit"):
-      raise ValueError(
-        f"filter = {self.filter!r}; allowed: 'short', 'implicit'"
-      )
+    check_choice(self, "filter", Filter)
     for name in ("kernel_size", "horizon", "hidden"):
       check_number(self, name, 1)
+    of_the_other = (
+      {"kernel_size": 3}
+      if self.filter == "implicit"
+      else {"horizon": 64, "hidden": 16}
+    )
+    for name, default in of_the_other.items():
+      if getattr(self, name) != default:
+        raise ValueError(
+          f"{name} = {getattr(self, name)} with filter = {self.filter!r}, "
+          f"which has none; allowed: {default}, its default"
+        )
     super().__post_init__()
 
   @property

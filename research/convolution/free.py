@@ -11,14 +11,13 @@ from jaxtyping import Array, Float
 from research.convolution.base import (
   Filtering,
   Gate,
-  check_gate,
   convolve_long,
   gated,
   remember,
 )
 from research.mixer import Source, dense, enter, leave
 from research.places import Places, gather
-from research.record import check_number
+from research.record import check_choice, check_number
 from research.shapes import Activations, Asked
 
 
@@ -38,7 +37,7 @@ class FreeConvolution(Filtering):
 
   def __post_init__(self) -> None:
     check_number(self, "length", 1)
-    check_gate(self.gate)
+    check_choice(self, "gate", Gate)
     super().__post_init__()
 
   @property

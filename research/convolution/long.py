@@ -15,14 +15,13 @@ from jaxtyping import Array, Float
 from research.convolution.base import (
   Filtering,
   Gate,
-  check_gate,
   convolve_long,
   gated,
   remember,
 )
 from research.mixer import Source, dense, enter, leave
 from research.places import Places, gather
-from research.record import check_number
+from research.record import check_choice, check_number
 from research.shapes import Activations, Asked
 
 
@@ -49,7 +48,7 @@ class LongConvolution(Filtering):
   def __post_init__(self) -> None:
     for name in ("horizon", "bands", "hidden"):
       check_number(self, name, 1)
-    check_gate(self.gate)
+    check_choice(self, "gate", Gate)
     super().__post_init__()
 
   @property

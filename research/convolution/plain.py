@@ -14,7 +14,6 @@ from jaxtyping import Array, Float
 from research.convolution.base import (
   Filtering,
   check_centred,
-  check_gate,
   gated,
   recent,
   stretch,
@@ -22,8 +21,10 @@ from research.convolution.base import (
 from research.evaluations.convolution.dense import mix
 from research.mixer import Source, enter, leave
 from research.places import Places, gather
-from research.record import check_number
+from research.record import check_choice, check_number
 from research.shapes import Activations, Asked
+
+Gate = Literal["none", "linear", "silu"]
 
 
 class Convolution(Filtering):
@@ -45,13 +46,13 @@ class Convolution(Filtering):
   dilation: int = 1
   groups: int = 1
   centred: bool = False
-  gate: Literal["none", "linear", "silu"] = "none"
+  gate: Gate = "none"
 
   def __post_init__(self) -> None:
     for name in ("kernel_size", "dilation", "groups"):
       check_number(self, name, 1)
     check_centred(self.kernel_size, self.centred)
-    check_gate(self.gate, none=True)
+    check_choice(self, "gate", Gate)
     super().__post_init__()
 
   @property

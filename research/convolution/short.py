@@ -11,7 +11,6 @@ from research.convolution.base import (
   Filtering,
   Gate,
   check_centred,
-  check_gate,
   gated,
   recent,
   stretch,
@@ -19,7 +18,7 @@ from research.convolution.base import (
 from research.evaluations.convolution.depthwise import convolve
 from research.mixer import Source, dense, enter, leave
 from research.places import Places, gather
-from research.record import check_number
+from research.record import check_choice, check_number
 from research.shapes import Activations, Asked
 
 
@@ -39,7 +38,7 @@ class ShortConvolution(Filtering):
   def __post_init__(self) -> None:
     check_number(self, "kernel_size", 1)
     check_centred(self.kernel_size, self.centred)
-    check_gate(self.gate)
+    check_choice(self, "gate", Gate)
     super().__post_init__()
 
   @property

@@ -26,6 +26,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float, Int
 
+from research.places import latest_segments
 from research.shapes import Activations, Segments
 
 Parts = dict[str, Float[Array, "b _"]]
@@ -74,7 +75,6 @@ def recur(
   segments: Segments,
   *,
   reverse: bool = False,
-  unroll: int = 1,
   remat: Remat = 0,
 ) -> tuple[Float[Array, "b t n"], State]:
   """The hidden state after each token, and the state after all of them.
@@ -85,7 +85,6 @@ def recur(
     x: the inputs.
     segments: Int[b t]; 0 is padding, where y repeats the last output.
     reverse: from the last token to the first.
-    unroll: steps in one turn of the loop.
     remat: the steps of a chunk, of which the backward pass keeps the first
       state alone and computes the others again: memory for t / remat + remat
       steps and one more forward pass. 0 keeps every step. Values are equal
@@ -95,11 +94,9 @@ def recur(
     Float[b t n] of the dtype of `x`, and the last state.
 
   Raises:
-    ValueError: `unroll` or `remat` is out of bounds.
+    ValueError: `remat` is out of bounds.
   """
   check_remat(remat)
-  if unroll < 1:
-    raise ValueError(f"unroll = {unroll}; allowed: 1 or more")
   valid, restart, last = _borders(segments, state.segment, reverse)
 
   def advance(
@@ -114,7 +111,6 @@ def recur(
     jax.lax.scan,
     jax.checkpoint(advance, policy=_POLICY, prevent_cse=False),
     reverse=reverse,
-    unroll=unroll,
   )
   tokens = tuple(jnp.swapaxes(one, 0, 1) for one in (x, valid, restart))
   size = math.isqrt(x.shape[1] - 1) + 1 if remat == "root" else remat
@@ -170,10 +166,7 @@ def _borders(
   """
   if reverse:
     segments = jnp.flip(segments, axis=1)
-  line = jnp.concatenate([first[:, None], segments], axis=1)
-  place = jnp.where(line > 0, jnp.arange(line.shape[1])[None, :], 0)
-  latest = jax.lax.cummax(place, axis=1)
-  known = jnp.take_along_axis(line, latest, axis=1)
+  known = latest_segments(segments, first)
   valid = segments > 0
   restart = valid & (segments != known[:, :-1])
   if reverse:

@@ -1,10 +1,15 @@
 """How far forms of one mixer are apart, given the same numbers."""
 
 import math
+import sys
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+
+
+_LARGEST = sys.float_info.max
+"""What is infinitely far apart: files keep no infinity."""
 
 
 class Difference(NamedTuple):
@@ -32,7 +37,7 @@ def difference(actual: Any, reference: Any) -> Difference:
 def largest(actual: Any, reference: Any) -> float:
   """max |actual − reference| / max |reference|, of the worst leaf, in float64.
 
-  Infinite where the reference is zero everywhere and `actual` is not, and
+  The largest number where the reference is zero everywhere and `actual` is not, and
   where either holds a NaN.
   """
   leaves = map(_error, jax.tree.leaves(actual), jax.tree.leaves(reference))
@@ -44,6 +49,6 @@ def _error(actual: Any, reference: Any) -> float:
   apart = np.max(np.abs(np.asarray(actual, np.float64) - wanted), initial=0.0)
   scale = np.max(np.abs(wanted), initial=0.0)
   if scale == 0:
-    return math.inf if apart else 0.0
+    return _LARGEST if apart else 0.0
   found = float(apart / scale)
-  return math.inf if math.isnan(found) else found
+  return found if math.isfinite(found) else _LARGEST

@@ -9,7 +9,6 @@ so that times can be compared, and the compiler tells the memory.
 import dataclasses
 import functools
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +29,7 @@ from research.lengths.alone import (
   is_precise,
 )
 from research.lengths.generation import Generator, Stream, state_bytes
-from research.timing import ROUNDS, in_turn
+from research.timing import ROUNDS, in_turn, seconds_of_call
 from research.training.cost import Costs
 from research.training.plan import Plan
 
@@ -227,11 +226,4 @@ def _microseconds(stream: Stream) -> float:
 
 
 def _milliseconds(program: Program, arguments: Arguments) -> float:
-  """How long a call takes, on average over a turn."""
-  begin, calls = time.perf_counter(), 0
-  while True:
-    jax.block_until_ready(program(*arguments))
-    calls += 1
-    spent = time.perf_counter() - begin
-    if spent >= TURN:
-      return spent / calls * 1000
+  return seconds_of_call(program, arguments, TURN) * 1000

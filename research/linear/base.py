@@ -5,15 +5,13 @@ parameters are the module's. Between the first and the last projection of a
 layer all numbers are float32, under any dtype.
 """
 
-import functools
-import math
-from typing import Any
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from research.initializers import softplus_steps
+from research.mixer import wide
 from research.shapes import Activations, RandomKey
 
 Steps = Float[Array, "b t h"]
@@ -27,11 +25,6 @@ _UNIT_EPSILON = 1e-6
 
 _STEPS = (1e-3, 1e-1)
 """Δ at the start of training, log-uniform between them (Gu and Dao 2023)."""
-
-
-_FLOAT32_SUMS = functools.partial(
-  jax.lax.dot_general, preferred_element_type=jnp.float32
-)
 
 
 def split(x: Float[Array, "b t _"], heads: int) -> Float[Array, "b t h k"]:
@@ -66,23 +59,6 @@ def unit(x: Float[Array, "b t h k"]) -> Float[Array, "b t h k"]:
   return x * jax.lax.rsqrt(square + _UNIT_EPSILON)
 
 
-def wide(
-  features: int, x: Activations, name: str, bias: bool = False
-) -> Float[Array, "b t _"]:
-  """A learned linear map in the dtype of `x`, whose sums stay in float32.
-
-  Rounded to bfloat16, features of small norms and gates lose 1 to 2%.
-  """
-  layer = nn.Dense(
-    features,
-    use_bias=bias,
-    dtype=x.dtype,
-    dot_general=_FLOAT32_SUMS,
-    name=name,
-  )
-  return layer(x)
-
-
 def step_and_decay(
   module: nn.Module, x: Activations, heads: int, least: float, most: float
 ) -> tuple[Steps, Steps]:
@@ -92,7 +68,7 @@ def step_and_decay(
   d. At the start, Δ is log-uniform in [0.001, 0.1] where W x = 0, and A
   uniform in (`least`, `most`].
   """
-  bias = module.param("dt_bias", _inverse_softplus_of_steps, (heads,))
+  bias = module.param("dt_bias", softplus_steps(*_STEPS), (heads,))
   logits = wide(heads, x, "step") + bias[None, None, :]
   step = jax.nn.softplus(logits)
 
@@ -130,21 +106,3 @@ def centred_norm(y: Float[Array, "b a h v"]) -> Float[Array, "b a h v"]:
 def gated(y: Float[Array, "b a _"], x: Activations) -> Float[Array, "b a _"]:
   """y ⊙ silu(W_g x)."""
   return y * jax.nn.silu(wide(y.shape[-1], x, "gate"))
-
-
-def short_filter(taps: int) -> nn.initializers.Initializer:
-  """The start of a short filter and its bias: uniform within ±1/√taps."""
-  limit = taps**-0.5
-
-  def init(key: RandomKey, shape: tuple[int, ...], dtype: Any = None) -> Array:
-    return jax.random.uniform(key, shape, minval=-limit, maxval=limit)
-
-  return init
-
-
-def _inverse_softplus_of_steps(
-  key: RandomKey, shape: tuple[int, ...]
-) -> Float[Array, " h"]:
-  low, high = map(math.log, _STEPS)
-  step = jnp.exp(jax.random.uniform(key, shape, minval=low, maxval=high))
-  return step + jnp.log(-jnp.expm1(-step))

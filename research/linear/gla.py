@@ -2,14 +2,16 @@
 
 Formula: S_t = diag(a_t) S_{t−1} + k_t v_tᵀ, log a_t = log σ(W₂ W₁ x_t + b) / τ;
 b_t = W_o (silu(W_g x_t) ⊙ norm(S_tᵀ q_t / √k)), with the root-mean-square norm
-of each head. Cost: O(t) time; a stream carries k v numbers a head.
+of each head. Cost: O(t) time; a stream carries k v numbers a head, and the
+widths of q, k and v for each tap but one.
 """
 
 import jax
 from jaxtyping import Array, Float
 
-from research.linear.base import expand, gated, join, rms_norm, split, wide
+from research.linear.base import expand, gated, join, rms_norm, split
 from research.linear.layer import FastWeights, Read, Tokens
+from research.mixer import wide
 from research.places import Places
 from research.positions.base import check_positive
 from research.record import check_number
@@ -18,6 +20,9 @@ from research.shapes import Activations
 
 class GatedLinearAttention(FastWeights):
   """Gated linear attention.
+
+  All projections start as lecun_normal, where the authors' code has Xavier's
+  numbers with a gain of 2^−2.5.
 
   Parameters: (2 e_k + 3 e_v) d² + r (d + e_k d) + e_k d + e_v d / h at width
   d and h heads, e = `expand_k` and `expand_v`, r = `rank`; (2 e_k + e_v) d

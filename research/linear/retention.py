@@ -4,7 +4,8 @@ Formula: S_t = a_h S_{t−1} + k_t v_tᵀ / √k with a_h = 1 − 2^(−5−h) f
 h = 0, 1, …; b_t = W_o (silu(W_g x_t) ⊙ norm(S_tᵀ q_t)). Queries and keys turn
 with their positions (rotary, Su 2021), so that a product depends on their
 difference. The norm is that of each head, mean 0 and variance 1. Cost: O(t)
-time; a stream carries k v numbers a head.
+time; a stream carries k v numbers a head, and the widths of q, k and v for each
+tap but one.
 """
 
 import jax.numpy as jnp
@@ -23,7 +24,9 @@ class Retention(FastWeights):
   """Multi-scale retention.
 
   The paper's scores are divided by their sums so that 16 bits hold them; the
-  norm takes any such factor out again, and sums are float32 here.
+  norm takes any such factor out again, and sums are float32 here. All
+  projections start as lecun_normal, where the authors' code has Xavier's
+  numbers with a gain of 2^−2.5.
 
   Parameters: (2 + 3 e) d² at width d, e = `expand_v`; (2 + e) d taps more
   with a convolution.

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from research.initializers import uniform
 from research.places import Pairs
 from research.positions.base import (
   ScorePosition,
@@ -55,10 +56,10 @@ class Fire(ScorePosition):
     threshold = self.threshold * jnp.exp(self._number("threshold"))
     # Knots spread over the unit interval need biases that are not zero.
     network = (
-      self.param("into", _uniform(1.0), (self.hidden,)),
-      self.param("into_bias", _uniform(1.0), (self.hidden,)),
-      self.param("out", _uniform(deep), (self.hidden, heads)),
-      self.param("out_bias", _uniform(deep), (heads,)),
+      self.param("into", uniform(1.0), (self.hidden,)),
+      self.param("into_bias", uniform(1.0), (self.hidden,)),
+      self.param("out", uniform(deep), (self.hidden, heads)),
+      self.param("out_bias", uniform(deep), (heads,)),
     )
     apart = jnp.abs(differences(pairs))
     last = jnp.maximum(
@@ -86,12 +87,3 @@ def _network(
   hidden = jax.nn.relu(hidden + into_bias[None, None, None, :])
   scores = jnp.einsum("btsn,nh->bhts", hidden, out)
   return scores + out_bias[None, :, None, None]
-
-
-def _uniform(most: float) -> nn.initializers.Initializer:
-  """Uniform in (−most, most)."""
-
-  def start(key: jax.Array, shape: tuple, dtype: type = jnp.float32) -> Array:
-    return jax.random.uniform(key, shape, dtype, -most, most)
-
-  return start

@@ -16,6 +16,7 @@ from research.evaluations.recurrence import (
 )
 from research.mixer import Mixer, Source, dense, enter, leave
 from research.places import Places, gather
+from research.record import check_number
 from research.shapes import Activations, Asked, lacks
 
 
@@ -40,10 +41,7 @@ class Recurrence(Mixer):
   carried: ClassVar[tuple[str, ...]]
 
   def __post_init__(self) -> None:
-    if self.hidden < 0:
-      raise ValueError(
-        f"hidden = {self.hidden}; allowed: 1 or more, or 0 for the width"
-      )
+    check_number(self, "hidden", 0)
     check_remat(self.remat)
     super().__post_init__()
 

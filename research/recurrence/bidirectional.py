@@ -12,7 +12,10 @@ from jaxtyping import Array, Float
 
 from research.mixer import Mixer, Source, dense, enter, leave
 from research.places import Places
+from research.record import check_choice
 from research.shapes import Activations, Asked
+
+Join = Literal["concatenate", "sum"]
 
 
 class Bidirectional(Mixer):
@@ -29,7 +32,7 @@ class Bidirectional(Mixer):
 
   forward: Mixer
   backward: Mixer
-  join: Literal["concatenate", "sum"] = "concatenate"
+  join: Join = "concatenate"
 
   def __post_init__(self) -> None:
     if not self.forward.causal:
@@ -42,8 +45,7 @@ class Bidirectional(Mixer):
         f"backward = {type(self.backward).__name__} is causal; allowed: a "
         "mixer that reads from the right, as with reverse=True"
       )
-    if self.join not in ("concatenate", "sum"):
-      raise ValueError(f"join = {self.join!r}; allowed: concatenate, sum")
+    check_choice(self, "join", Join)
     super().__post_init__()
 
   @property

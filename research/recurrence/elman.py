@@ -15,9 +15,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from research.evaluations.recurrence import Parts, Step, kept
+from research.record import check_choice
 from research.recurrence.base import Recurrence
 from research.recurrence.scan import Kernel, multiply
 from research.shapes import RandomKey
+
+Activation = Literal["tanh", "relu"]
 
 
 class Elman(Recurrence):
@@ -31,16 +34,13 @@ class Elman(Recurrence):
     identity: start with U = 1 instead of normal numbers.
   """
 
-  activation: Literal["tanh", "relu"] = "tanh"
+  activation: Activation = "tanh"
   identity: bool = False
 
   carried = ("hidden",)
 
   def __post_init__(self) -> None:
-    if self.activation not in ("tanh", "relu"):
-      raise ValueError(
-        f"activation = {self.activation!r}; allowed: 'tanh', 'relu'"
-      )
+    check_choice(self, "activation", Activation)
     super().__post_init__()
 
   def _step(self, width: int, hidden: int) -> Step:

@@ -22,7 +22,7 @@ from research.recurrence.layer import (
 from research.shapes import Activations, RandomKey, Segments
 
 _TINY = 1e-7
-"""The least of a uniform number whose logarithm is taken."""
+"""The least of a number in [0, 1] whose logarithm is taken."""
 
 
 class LRU(DiagonalRecurrence):
@@ -94,10 +94,15 @@ class LRU(DiagonalRecurrence):
     return y + skip[None, None] * x
 
   def _log_decay(self, key: RandomKey) -> Float[Array, "n"]:
-    """ν, for |λ|² uniform between r_min² and r_max²."""
-    share = jax.random.uniform(key, (self.state,), minval=_TINY)
-    squared = self.r_min**2 + share * (self.r_max**2 - self.r_min**2)
-    return jnp.log(-jnp.log(squared) / 2)
+    """ν, for |λ|² uniform between r_min² and r_max².
+
+    What is drawn is 1 − |λ|², as |λ|² itself can round to 1, where ν is −∞.
+    """
+    share = jax.random.uniform(key, (self.state,))
+    gap = 1 - self.r_max**2 + (1 - share) * (self.r_max**2 - self.r_min**2)
+    # Above 0, as a share is below 1; of 1, the logarithm would be −∞.
+    gap = jnp.minimum(gap, 1 - _TINY)
+    return jnp.log(-jnp.log1p(-gap) / 2)
 
   def _log_phase(self, key: RandomKey) -> Float[Array, "n"]:
     share = jax.random.uniform(key, (self.state,), minval=_TINY)

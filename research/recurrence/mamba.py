@@ -10,17 +10,20 @@ import math
 from typing import NamedTuple
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from research.evaluations.convolution.depthwise import convolve
-from research.mixer import dense
+from research.initializers import softplus_steps, uniform
+from research.mixer import dense, wide
 from research.places import gather
 from research.record import check_number
-from research.recurrence.layer import DiagonalRecurrence, log_uniform
-from research.shapes import Activations, RandomKey, Segments
+from research.recurrence.layer import DiagonalRecurrence
+from research.shapes import Activations, Segments
 from research.stream import history
+
+_STEPS = (1e-3, 1e-1)
+"""Δ at the start of training where W_Δ δ = 0, log-uniform between them."""
 
 
 class Selection(NamedTuple):
@@ -104,7 +107,7 @@ class Mamba(DiagonalRecurrence):
     self, u: Float[Array, "b t w"], segments: Segments, streams: bool
   ) -> Float[Array, "b t w"]:
     taps, width = self.kernel_size, u.shape[-1]
-    init = _uniform(taps**-0.5)
+    init = uniform(taps**-0.5)
     filters = self.param("filter", init, (taps, width))
     bias = self.param("filter_bias", init, (width,)).astype(u.dtype)
     index, ahead = None, 0
@@ -119,35 +122,20 @@ class Mamba(DiagonalRecurrence):
   def _select(self, u: Float[Array, "b t w"], width: int) -> Selection:
     """Δ, B and C of every token."""
     rank = self.rank or math.ceil(width / 16)
-    parts = dense(rank + 2 * self.state, u, "selection")
+    parts = wide(rank + 2 * self.state, u, "selection")
     low, write, read = jnp.split(parts, [rank, rank + self.state], axis=-1)
-    step = nn.Dense(
+    step = wide(
       u.shape[-1],
-      dtype=u.dtype,
-      kernel_init=_uniform(rank**-0.5),
-      bias_init=_step_bias,
-      name="step",
-    )(low)
-    told = (nn.softplus(step.astype(jnp.float32)), write, read, u)
-    return Selection(*(part.astype(jnp.float32) for part in told))
+      low,
+      "step",
+      bias=True,
+      kernel_init=uniform(rank**-0.5),
+      bias_init=softplus_steps(*_STEPS),
+    )
+    return Selection(nn.softplus(step), write, read, u.astype(jnp.float32))
 
   def _finish(
     self, y: Float[Array, "b a w"], x: Float[Array, "b a d"]
   ) -> Float[Array, "b a d"]:
     gate = nn.silu(dense(y.shape[-1], x, "gate"))
     return dense(x.shape[-1], y * gate, "out")
-
-
-def _uniform(most: float) -> nn.initializers.Initializer:
-  def init(key: RandomKey, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
-    return jax.random.uniform(key, shape, dtype, minval=-most, maxval=most)
-
-  return init
-
-
-def _step_bias(
-  key: RandomKey, shape: tuple[int, ...], dtype=jnp.float32
-) -> Float[Array, "w"]:
-  """The inverse of softplus at steps from 0.001 to 0.1."""
-  step = jnp.exp(log_uniform(1e-3, 1e-1)(key, shape))
-  return (step + jnp.log(-jnp.expm1(-step))).astype(dtype)

@@ -5,14 +5,14 @@ h̃_t = W_h x_t + b_h, or g(W_h x_t + b_h) with g(v) = v + ½ for v ≥ 0 and σ
 below. Cost: O(t d n) time; a stream carries n numbers.
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from research.mixer import dense
-from research.record import check_number
+from research.mixer import dense, wide
+from research.record import check_choice, check_number
 from research.recurrence.layer import DiagonalRecurrence
 from research.shapes import Activations, Segments
 
@@ -38,9 +38,7 @@ class MinGRU(DiagonalRecurrence):
 
   def __post_init__(self) -> None:
     check_number(self, "hidden", 0)
-    if self.candidate not in get_args(Candidate):
-      allowed = ", ".join(map(repr, get_args(Candidate)))
-      raise ValueError(f"candidate = {self.candidate!r}; allowed: {allowed}")
+    check_choice(self, "candidate", Candidate)
     super().__post_init__()
 
   def state_size(self, width: int, length: int) -> int:
@@ -50,8 +48,8 @@ class MinGRU(DiagonalRecurrence):
     self, x: Activations, segments: Segments, streams: bool
   ) -> Float[Array, "b t n"]:
     hidden = self.hidden or x.shape[-1]
-    gate = dense(hidden, x, "gate", bias=True).astype(jnp.float32)
-    new = dense(hidden, x, "candidate", bias=True).astype(jnp.float32)
+    gate = wide(hidden, x, "gate", bias=True)
+    new = wide(hidden, x, "candidate", bias=True)
     if self.candidate == "positive":
       new = jnp.where(new >= 0, new + 0.5, nn.sigmoid(new))
     # σ(−v) is 1 − σ(v) with all its digits.

@@ -8,7 +8,7 @@ carries d · N numbers.
 """
 
 import math
-from typing import ClassVar, Literal, get_args
+from typing import Literal
 
 import flax.linen as nn
 import jax
@@ -17,14 +17,15 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from research.evaluations.convolution.depthwise import convolve
-from research.record import check_number
+from research.evaluations.diagonal.base import Evaluation
+from research.initializers import log_uniform
+from research.record import check_choice, check_number
 from research.recurrence.layer import (
   DiagonalRecurrence,
   Discretization,
   check_steps,
   complex_parameter,
   discretize,
-  log_uniform,
 )
 from research.shapes import Activations, Segments
 
@@ -40,7 +41,9 @@ class S4D(DiagonalRecurrence):
   alike: the authors give A and Δ a smaller learning rate, and no weight decay.
 
   Attributes:
-    form: "auto" is "convolution", but in a stream.
+    form: "auto" is "convolution", but in a stream. As a convolution, padding
+      inside of a segment counts as time; no row has any, by the contract of
+      `Places`.
     reverse: from right to left, which is not causal.
     state: N, even; half as many complex numbers and their conjugates.
     frequencies: ω_n = π n ("linear"), or N (N / (2 n + 1) − 1) / π
@@ -57,21 +60,12 @@ class S4D(DiagonalRecurrence):
   least_step: float = 1e-3
   most_step: float = 1e-1
 
-  forms: ClassVar[tuple[str, ...]] = get_args(Way)
-
   def __post_init__(self) -> None:
     check_number(self, "state", 2)
     if self.state % 2:
       raise ValueError(f"state = {self.state}; allowed: an even number")
-    for name, kind in (
-      ("frequencies", Frequencies),
-      ("discretization", Discretization),
-    ):
-      if getattr(self, name) not in get_args(kind):
-        allowed = ", ".join(map(repr, get_args(kind)))
-        raise ValueError(
-          f"{name} = {getattr(self, name)!r}; allowed: {allowed}"
-        )
+    check_choice(self, "frequencies", Frequencies)
+    check_choice(self, "discretization", Discretization)
     check_steps(self.least_step, self.most_step)
     super().__post_init__()
 
@@ -107,6 +101,10 @@ class S4D(DiagonalRecurrence):
     else:
       y = self._recur(x, segments, streams, log_a, write, output)
     return y + skip[None, None] * x
+
+  def _scan(self) -> Evaluation:
+    """The form of the recurrence, which a stream of a convolution is, too."""
+    return "auto" if self.form == "convolution" else self.form
 
   def _frequencies(self) -> Float[Array, "n"]:
     n, order = np.arange(self.state // 2), self.state

@@ -5,6 +5,7 @@ numbers, y_t = 2 Re(C h_t) + D u_t; b_t = g_t ⊙ σ(W g_t + β), g_t = GELU(y_t
 Cost: O(t d N) time; a stream carries N numbers.
 """
 
+import functools
 import math
 
 import flax.linen as nn
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from research.initializers import log_uniform
 from research.mixer import dense
 from research.record import check_number
 from research.recurrence.layer import (
@@ -21,7 +23,6 @@ from research.recurrence.layer import (
   complex_parameter,
   discretize,
   lift,
-  log_uniform,
   lower,
 )
 from research.shapes import Activations, RandomKey, Segments
@@ -106,11 +107,12 @@ class S5(DiagonalRecurrence):
     return y * nn.sigmoid(dense(x.shape[-1], y, "gate", bias=True))
 
 
+@functools.cache
 def hippo(size: int) -> tuple[np.ndarray, np.ndarray]:
   """Eigenvalues and eigenvectors of the normal part of HiPPO-LegS.
 
   Its entries are −1/2 on the diagonal, and ∓√(n + 1/2) √(m + 1/2) below and
-  above it. In float64, by NumPy: sizes are static.
+  above it. In float64, by NumPy: sizes are static. Made once for a size.
 
   Returns:
     The size / 2 eigenvalues with a positive imaginary part, in order, and

@@ -52,9 +52,15 @@ class FirstSymbol(Task):
     check_number(self, "symbols", 2)
     check_number(self, "distractors", 1)
     given = set(self.distances)
-    if not given or len(given) < len(self.distances) or min(given) < 1:
+    if (
+      not given
+      or any(type(distance) is not int for distance in given)
+      or len(given) < len(self.distances)
+      or min(given) < 1
+    ):
       raise ValueError(
-        f"distances = {self.distances}; allowed: different numbers, 1 or more"
+        f"distances = {self.distances}; allowed: different whole numbers, "
+        "1 or more"
       )
     if self.side not in ("left", "right"):
       raise ValueError(f"side = {self.side!r}; allowed: left, right")

@@ -83,6 +83,7 @@ class Checkpoints:
   def _newest(
     self, target: Any, note: Callable[[str], None]
   ) -> tuple[Any, dict[str, Any]] | None:
+    self._check_writers()
     for step in reversed(self._steps()):
       try:
         return self._read(step, target)
@@ -94,6 +95,15 @@ class Checkpoints:
         seal = self._path(step).with_suffix(".json")
         seal.replace(seal.with_suffix(".damaged"))
     return None
+
+  def _check_writers(self) -> None:
+    """Refuses what one process saved, in several: Orbax would wait for all."""
+    one = [s for s in self._steps() if not (self._path(s) / _WHOLE).exists()]
+    if one and jax.process_count() > 1:
+      raise ValueError(
+        f"{self._folder} was begun by one process and is continued by "
+        f"{jax.process_count()}; allowed: one, or a fresh run"
+      )
 
   def clear(self) -> None:
     """Removes them all."""
@@ -168,8 +178,6 @@ def _write(path: pathlib.Path, tree: Any) -> None:
 def _load(path: pathlib.Path, target: Any) -> Any:
   """What `_write` saved, whether as one process or as several."""
   if not (path / _WHOLE).exists():
-    if jax.process_count() > 1:
-      raise ValueError("it is of one process, and Orbax would wait for all")
     from orbax.checkpoint import v1 as orbax
 
     return orbax.load(path, target)

@@ -100,6 +100,11 @@ def test_it_begins_as_the_authors_do():
     ({"kernel_size": 0}, "kernel_size = 0; allowed: 1 or more"),
     ({"horizon": 0}, "horizon = 0; allowed: 1 or more"),
     ({"hidden": 0}, "hidden = 0; allowed: 1 or more"),
+    ({"horizon": 9}, "horizon = 9 with filter = 'short', .* allowed: 64"),
+    (
+      {"filter": "implicit", "kernel_size": 9},
+      "kernel_size = 9 with filter = 'implicit', .* allowed: 3",
+    ),
   ],
 )
 def test_what_does_not_fit_is_refused(fields, message):

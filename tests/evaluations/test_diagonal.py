@@ -140,6 +140,22 @@ def test_padding_leaves_the_state_as_it_is(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_no_slope_goes_through_padding(form):
+  """Whatever stands there: NaN in both inputs."""
+  ill = np.where(SEGMENTS[..., None] > 0, 0, np.nan)
+
+  def total(a: Any, x: Any) -> Any:
+    h, state = diagonal(a, x, jnp.asarray(SEGMENTS), form=form)
+    return jnp.sum(h) + jnp.sum(state.hidden)
+
+  slopes = jax.jit(jax.grad(total, argnums=(0, 1)))
+  inputs = TOKENS.real, X.real
+  found = slopes(*(jnp.asarray(v + ill, jnp.float32) for v in inputs))
+  wanted = slopes(*(jnp.asarray(v, jnp.float32) for v in inputs))
+  jax.tree.map(np.testing.assert_array_equal, found, wanted)
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_the_state_is_float32_under_bfloat16(form):
   a, x = jnp.full((B, T, N), 0.99, jnp.bfloat16), jnp.asarray(X.real)
   x = x.astype(jnp.bfloat16)

@@ -116,6 +116,27 @@ def test_wide_states_are_never_held_for_all_tokens(form):
   assert largest < B * t * E * N / 3
 
 
+def test_one_token_more_than_a_block_makes_two_of_half_a_block():
+  tokens = {
+    name: jnp.zeros((B, 65, leaf.shape[2])) for name, leaf in WIDE.items()
+  }
+  segments = jnp.ones((B, 65), int)
+
+  def run(tokens: Any) -> Any:
+    return expanded(
+      tokens,
+      segments,
+      lambda tokens: make(RATE, tokens),
+      read,
+      form="associative",
+      block=64,
+    )[0]
+
+  jaxpr = jax.make_jaxpr(run)(tokens)
+  # The states of 33 tokens and one before them, where a block has 64.
+  assert max(_sizes(jaxpr.jaxpr)) <= B * 34 * E * N
+
+
 def _sizes(jaxpr: Any) -> list[int]:
   """The numbers in every array of a program, inner programs included."""
   sizes = []

@@ -50,7 +50,7 @@ def slow(reverse: bool) -> tuple[np.ndarray, np.ndarray, list[int]]:
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("how", [{}, {"unroll": 3}, {"remat": 3}])
+@pytest.mark.parametrize("how", [{}, {"remat": 3}])
 def test_it_restarts_at_borders_and_keeps_over_padding(reverse, how):
   y, end = recur(
     halve, START, jnp.asarray(X), jnp.asarray(SEGMENTS), reverse=reverse, **how
@@ -163,16 +163,10 @@ def test_the_memory_of_chunks(length, remat, states):
   assert states <= memory(length, remat) <= 1.25 * states
 
 
-@pytest.mark.parametrize(
-  ("how", "message"),
-  [
-    ({"unroll": 0}, "unroll = 0; allowed: 1 or more"),
-    ({"remat": -1}, "remat = -1; allowed: the steps of a chunk, 1 or more"),
-  ],
-)
-def test_what_is_out_of_bounds_is_refused(how, message):
+def test_what_is_out_of_bounds_is_refused():
+  message = "remat = -1; allowed: the steps of a chunk, 1 or more"
   with pytest.raises(ValueError, match=message):
-    recur(halve, START, jnp.asarray(X), jnp.asarray(SEGMENTS), **how)
+    recur(halve, START, jnp.asarray(X), jnp.asarray(SEGMENTS), remat=-1)
 
 
 @pytest.mark.usefixtures("unchecked")

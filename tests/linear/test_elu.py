@@ -1,4 +1,4 @@
-"""Linear attention by its recurrence, in chunks, and both ways."""
+"""Linear attention by its formula, in chunks, and both ways."""
 
 import jax
 import jax.numpy as jnp
@@ -7,61 +7,65 @@ import pytest
 
 from research.linear.elu import LinearAttention
 from research.places import whole
-from tests.tolerance import assert_close
-
-B, T, H, D = 2, 11, 2, 6
-X = jnp.asarray(np.random.default_rng(3).normal(size=(B, T, D)), jnp.float32)
-MIXER = LinearAttention(heads=H, chunk=4)
-VARIABLES = MIXER.init(jax.random.key(0), X, whole(X))
+from tests.linear.by_hand import B, D, T, X, assert_agrees, joined, projected
 
 
-def by_recurrence(both: bool) -> np.ndarray:
-  """The formula in float64, token by token; `both` sums the whole first."""
-  given = jax.tree.map(
-    lambda leaf: np.asarray(leaf, np.float64), VARIABLES["params"]
+def formula(heads, bidirectional):
+  """Token by token; both ways, every token reads the sum of all."""
+
+  def of(given, x):
+    q, k, v = projected(given, x, heads, ("query", "key", "value"))
+    q, k = (np.where(a.real > 0, a, np.expm1(a)) + 1 for a in (q, k))
+    matrices = np.einsum("bthk,bthv->bthkv", k, v).cumsum(axis=1)
+    totals = k.cumsum(axis=1)
+    if bidirectional:
+      matrices, totals = (
+        np.repeat(a[:, -1:], T, axis=1) for a in (matrices, totals)
+      )
+    y = np.einsum("bthk,bthkv->bthv", q, matrices)
+    total = np.sum(q * totals, axis=-1, keepdims=True) + 1e-6
+    return joined(y / total) @ given["out"]["kernel"]
+
+  return of
+
+
+@pytest.mark.parametrize(
+  ("heads", "chunk", "convolution", "bidirectional"),
+  [(2, 1, 0, False), (2, 3, 0, True), (1, 0, 3, True), (1, 64, 2, False)],
+)
+def test_it_is_its_formula(heads, chunk, convolution, bidirectional):
+  mixer = LinearAttention(
+    heads=heads,
+    chunk=chunk,
+    convolution=convolution,
+    bidirectional=bidirectional,
   )
-  q, k, v = (
-    (np.asarray(X, np.float64) @ given[name]["kernel"]).reshape(B, T, H, -1)
-    for name in ("query", "key", "value")
-  )
-  q, k = (np.where(a > 0, a, np.expm1(a)) + 1 for a in (q, k))
-  matrices = np.einsum("bthk,bthv->bthkv", k, v).cumsum(axis=1)
-  totals = k.cumsum(axis=1)
-  if both:
-    matrices, totals = matrices[:, -1:], totals[:, -1:]
-  y = np.einsum("bthk,bthkv->bthv", q, matrices + np.zeros((B, T, 1, 1, 1)))
-  total = np.sum(q * totals, axis=-1, keepdims=True) + 1e-6
-  return (y / total).reshape(B, T, D) @ given["out"]["kernel"]
-
-
-@pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("chunk", [1, 4, 64])
-def test_it_is_its_recurrence_for_any_chunk(chunk, bidirectional):
-  mixer = LinearAttention(heads=H, chunk=chunk, bidirectional=bidirectional)
   assert mixer.causal is not bidirectional
-  y = mixer.apply(VARIABLES, X, whole(X))
-  assert_close(y, by_recurrence(bidirectional), level="module")
+  assert_agrees(mixer, formula(heads, bidirectional))
 
 
 def test_its_state_is_float32_in_bfloat16():
-  x = X.astype(jnp.bfloat16)
-  y, new = MIXER.apply(VARIABLES, x, whole(x), mutable=["cache"])
+  mixer, heads = LinearAttention(heads=2, chunk=4), 2
+  x = jnp.asarray(X, jnp.bfloat16)
+  variables = mixer.init(jax.random.key(0), x, whole(x))
+  y, new = mixer.apply(variables, x, whole(x), mutable=["cache"])
   cache = new["cache"]
   assert y.dtype == jnp.bfloat16
   assert cache["matrix"].dtype == jnp.float32
   # The last column is the normaliser.
-  assert cache["matrix"].shape == (B, H, D // H, D // H + 1)
-  assert MIXER.state_size(D, T) == MIXER.state_size(D, 1) == D * D // H + D
+  assert cache["matrix"].shape == (B, heads, D // heads, D // heads + 1)
+  assert mixer.state_size(D, T) == mixer.state_size(D, 1) == D * D // heads + D
 
 
 @pytest.mark.parametrize(
   ("fields", "message"),
   [
     ({"heads": 0}, "heads = 0; allowed: 1 or more"),
-    ({"chunk": 0}, "chunk = 0; allowed: 1 or more"),
-    ({"heads": 4}, "heads = 4 does not divide width 6; allowed: a divisor"),
+    ({"chunk": -1}, "chunk = -1; allowed: 0 or more"),
+    ({"heads": 3}, "heads = 3 does not divide width 4; allowed: a divisor"),
   ],
 )
 def test_what_does_not_fit_is_refused(fields, message):
+  x = jnp.asarray(X)
   with pytest.raises(ValueError, match=message):
-    LinearAttention(**fields).init(jax.random.key(0), X, whole(X))
+    LinearAttention(**fields).init(jax.random.key(0), x, whole(x))

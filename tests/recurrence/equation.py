@@ -91,3 +91,17 @@ def started(layer: Mixer, width: int = 64) -> Any:
   ones = jnp.ones((1, 2), jnp.int32)
   init = jax.jit(lambda key: layer.init(key, x, type(PLACES)(ones, ones)))
   return init(jax.random.key(2))["params"]
+
+
+def inside(layer: Mixer, given: Any, x: jax.Array) -> dict[str, jax.Array]:
+  """What the layers within a layer give out, by their names."""
+  _, kept = layer.apply(
+    {"params": given},
+    x,
+    PLACES,
+    capture_intermediates=True,
+    mutable=["intermediates"],
+  )
+  named = kept["intermediates"]
+  del named["__call__"]
+  return {name: found["__call__"][0] for name, found in named.items()}

@@ -57,7 +57,7 @@ def test_it_carries_both_states():
   [
     (BACKWARD, BACKWARD, "sum", "forward = LSTM is not causal; allowed: a"),
     (FORWARD, FORWARD, "sum", "backward = GRU is causal; allowed: a mixer"),
-    (FORWARD, BACKWARD, "mean", "join = 'mean'; allowed: concatenate, sum"),
+    (FORWARD, BACKWARD, "mean", "join = 'mean'; allowed: 'concatenate', 's"),
   ],
 )
 def test_what_does_not_fit_is_refused(forward, backward, join, message):

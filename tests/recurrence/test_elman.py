@@ -78,7 +78,8 @@ def test_it_starts_as_the_identity_if_asked():
   ("fields", "message"),
   [
     ({"activation": "sigmoid"}, "activation = 'sigmoid'; allowed: 'tanh', 'r"),
-    ({"hidden": -1}, "hidden = -1; allowed: 1 or more, or 0"),
+    ({"hidden": -1}, "hidden = -1; allowed: 0 or more"),
+    ({"hidden": 1.5}, "hidden = 1.5; allowed: an integer, 0 or more"),
     ({"remat": -2}, "remat = -2; allowed: the steps of a chunk, 1 or more"),
     ({"remat": "half"}, "remat = 'half'; allowed: .* 'root' for about"),
   ],

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -45,6 +47,22 @@ def test_it_begins_on_its_ring():
 def test_a_whole_disc_is_finite():
   given = started(LRU(state=1000))
   assert all(np.isfinite(given[name]).all() for name in given if "log" in name)
+
+
+@pytest.mark.parametrize("r_min", [0.0, 0.99])
+@pytest.mark.parametrize("share", [0.0, 1 - 2**-24])
+def test_the_ends_of_its_ring_are_finite(share, r_min, monkeypatch):
+  """|λ|² of the second share rounds to 1 in float32."""
+
+  def draw(key: Any, shape: Any, minval: float = 0.0) -> Any:
+    return jnp.full(shape, max(share, minval))
+
+  monkeypatch.setattr(jax.random, "uniform", draw)
+  given = started(LRU(state=2, r_min=r_min), 4)
+  assert all(np.isfinite(given[name]).all() for name in given if "log" in name)
+  gap = min((1 - share) * (1 - r_min**2), 1 - 2**-23)
+  wanted = np.log(-np.log1p(-gap) / 2)
+  np.testing.assert_allclose(given["log_decay"], wanted, rtol=1e-6)
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -2,11 +2,20 @@
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from research.recurrence.mamba import Mamba
-from tests.recurrence.equation import assert_follows, sigmoid, started
+from tests.recurrence.equation import (
+  assert_follows,
+  inside,
+  sigmoid,
+  started,
+)
+from tests.recurrence.peer import X, parameters
+from tests.tolerance import assert_close
 
 
 def equation(given: Any, x: np.ndarray) -> np.ndarray:
@@ -56,6 +65,19 @@ def test_it_begins_as_in_the_paper():
     taps = np.abs(given[name])
     assert taps.shape[0] in (4, 128) and 0.45 < taps.max() <= 0.5
   assert started(Mamba(), width=24)["step"]["kernel"].shape == (2, 48)
+
+
+def test_its_steps_are_not_rounded_in_bfloat16():
+  layer = Mamba(state=3, rank=2)
+  given = parameters(layer)
+  seen = inside(layer, given, X.astype(jnp.bfloat16))
+  selection = seen["selection"]
+  assert selection.dtype == seen["step"].dtype == jnp.float32
+  rounded = selection.astype(jnp.bfloat16).astype(jnp.float32)
+  assert np.mean(rounded != selection) > 0.5
+  step = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), given["step"])
+  wanted = np.asarray(selection[..., :2], np.float64) @ step["kernel"]
+  assert_close(seen["step"], wanted + step["bias"], level="core")
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from research.recurrence.min_gru import MinGRU
-from tests.recurrence.equation import assert_follows, sigmoid
+from tests.recurrence.equation import assert_follows, inside, sigmoid
+from tests.recurrence.peer import X, parameters
+from tests.tolerance import assert_close
 
 
 def equation(candidate: str) -> Any:
@@ -31,6 +34,18 @@ def equation(candidate: str) -> Any:
 def test_it_follows_its_equation(candidate, hidden, reverse):
   layer = MinGRU(hidden=hidden, candidate=candidate, reverse=reverse)
   assert_follows(equation(candidate), [layer], reverse=reverse)
+
+
+def test_its_gates_are_not_rounded_in_bfloat16():
+  layer, x = MinGRU(), X.astype(jnp.bfloat16)
+  given = parameters(layer)
+  seen = inside(layer, given, x)
+  for name in ("gate", "candidate"):
+    kernel = np.asarray(given[name]["kernel"].astype(x.dtype), np.float64)
+    wanted = np.asarray(x, np.float64) @ kernel
+    wanted += np.asarray(given[name]["bias"], np.float64)
+    assert seen[name].dtype == jnp.float32
+    assert_close(seen[name], wanted, level="core")
 
 
 @pytest.mark.usefixtures("unchecked")

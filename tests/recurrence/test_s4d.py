@@ -113,6 +113,7 @@ def test_a_long_kernel_keeps_its_digits():
     ({"discretization": "foh"}, "discretization = 'foh'; allowed: 'zoh'"),
     ({"least_step": 0.2}, "least_step = 0.2, most_step = 0.1; allowed: 0 <"),
     ({"least_step": 0.0}, "least_step = 0.0, most_step = 0.1; allowed: 0 <"),
+    ({"most_step": np.inf}, "most_step = inf; allowed: 0 < .*, both finite"),
   ],
 )
 def test_what_is_out_of_range_is_refused(fields, message):

@@ -165,6 +165,7 @@ CASES: dict[str, TaskCase] = {
       {"distractors": 0},
       {"distances": ()},
       {"distances": (0, 4)},
+      {"distances": (2.5, 4)},
       {"distances": (4, 4)},
       {"side": "both"},
     ),

@@ -33,6 +33,13 @@ def test_the_oracle_on_permutations_of_three():
   assert task.oracle([2, 1]) == [2, 4]
 
 
+def test_the_oracle_on_even_permutations():
+  """Of the even ones of four: 0231, then 1032, is 1320; else it is 2013."""
+  task = GroupWords("A4", length=2)
+  assert task.oracle([1, 3]) == [1, 5]
+  assert task.oracle([3, 1]) == [3, 6]
+
+
 def test_the_oracle_on_exchanges():
   """Tokens are 012, 021, 102 and 210, and 021 undoes itself."""
   task = GroupWords("S3", tokens="generators", length=4)

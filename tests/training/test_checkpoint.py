@@ -135,6 +135,15 @@ def test_another_shape_is_no_checkpoint(saved):
   assert len(notes) == 2 and "other arrays" in notes[0]
 
 
+def test_several_processes_leave_those_of_one_as_they_are(saved, monkeypatch):
+  checkpoints, folder = saved
+  before = sorted(os.listdir(folder))
+  monkeypatch.setattr("jax.process_count", lambda: 2)
+  with pytest.raises(ValueError, match="continued by 2; allowed: one, or a f"):
+    checkpoints._newest(TARGET, print)
+  assert sorted(os.listdir(folder)) == before
+
+
 def test_a_folder_that_cannot_be_written_is_an_os_error(tmp_path):
   (tmp_path / "file").write_text("")
   with pytest.raises(OSError):

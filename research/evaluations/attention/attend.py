@@ -1,6 +1,6 @@
 """Attention behind one name, in whichever form fits."""
 
-from typing import Any, get_args
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -20,6 +20,7 @@ from research.evaluations.attention.modifications import (
 from research.evaluations.attention.probe import probe
 from research.evaluations.attention.rules import Functions, Parts, rules
 from research.masks import Full, Mask, check_mask
+from research.record import check_literal
 from research.shapes import Edges, Queries, SharedKeys
 
 _MODS = ("score_mod", "mask_mod", "weight_mod")
@@ -61,10 +62,7 @@ def attention(
       unknown or not allowed by the functions, a mask that is none, or heads
       or segments that do not fit.
   """
-  known = get_args(Evaluation)
-  if evaluation not in known:
-    allowed = ", ".join(map(repr, known))
-    raise ValueError(f"evaluation = {evaluation!r}; allowed: {allowed}")
+  check_literal("evaluation", evaluation, Evaluation)
   parts = Parts(score_mod=score_mod, mask_mod=mask_mod, weight_mod=weight_mod)
   query, key = (
     Side(jnp.broadcast_to(jnp.arange(x.shape[1])[None], x.shape[:2]))

@@ -23,10 +23,11 @@ the matrix of a short row is as fast at 64 tokens, 1.4 times slower at 96 and
 50 times at 256.
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
 from research.evaluations.convolution.base import span
 from research.evaluations.convolution.blocked import MATRIX, block_of
+from research.record import check_literal
 
 Form = Literal["direct", "blocked", "fft"]
 Evaluation = Literal["auto", "direct", "blocked", "fft"]
@@ -46,6 +47,4 @@ def choose(taps: int, length: int, dilation: int = 1) -> Form:
 
 def check_form(form: str) -> None:
   """Refuses, with a ValueError, what is no form."""
-  if form not in get_args(Evaluation):
-    allowed = ", ".join(map(repr, get_args(Evaluation)))
-    raise ValueError(f"form = {form!r}; allowed: {allowed}")
+  check_literal("form", form, Evaluation)

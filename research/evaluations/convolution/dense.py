@@ -6,16 +6,18 @@ W_i is block-diagonal. No form is `lax.conv`, whose weight gradient is tens of
 times slower inside a loop on CPU.
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from research.evaluations.convolution.base import check_reach, neighbour, span
 from research.evaluations.convolution.depthwise import convolve
+from research.record import check_literal
 from research.shapes import Activations, Segments
 
 Product = Literal["taps", "window"]
+Evaluation = Literal["auto", "taps", "window"]
 
 # Milliseconds forwards and backwards in a scanned step (b = t = d = 64, 2
 # cores): a dense convolution of 3 taps 4.0 as a window and 5.6 tap by tap, of
@@ -33,7 +35,7 @@ def mix(
   ahead: int = 0,
   dilation: int = 1,
   centres: slice = slice(None),
-  form: Literal["auto", "taps", "window"] = "auto",
+  form: Evaluation = "auto",
 ) -> Float[Array, "b a o"]:
   """Every output channel with its own taps on every channel of its group.
 
@@ -51,7 +53,7 @@ def mix(
 
   Returns:
     Float[b a o] of the dtype of `x`. Cost: O(a s i o) time, and for "window"
-    O(a s d) memory.
+    O(a s d) memory; of depthwise filters all t outputs are made.
 
   Raises:
     ValueError: no such form; channels that are no groups; `ahead` is not
@@ -60,8 +62,7 @@ def mix(
   taps, channels, out = filters.shape
   groups = _groups(x.shape[2], channels, out)
   check_reach(taps, ahead, dilation)
-  if form not in ("auto", *get_args(Product)):
-    raise ValueError(f"form = {form!r}; allowed: 'auto', 'taps', 'window'")
+  check_literal("form", form, Evaluation)
   if form == "auto" and groups == out == x.shape[2]:
     own = filters[:, 0]
     y = convolve(x, own, segments, ahead=ahead, dilation=dilation)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Shaped
 
+from research.places import latest_segments
 from research.shapes import Segments
 
 Form = Literal["serial", "associative", "chunked"]
@@ -42,7 +43,7 @@ class Marks(NamedTuple):
 
   Attributes:
     valid: there is a token.
-    restart: it is of another segment than the latest one before it.
+    restart: there is one, of another segment than the latest before it.
   """
 
   valid: Array
@@ -58,10 +59,9 @@ def marks(
     segments: of the tokens, in the order in which they are read; 0 is padding.
     first: the segment of the state before them.
   """
-  line = jnp.concatenate([first[None].astype(segments.dtype), segments])
-  order = jnp.where(line > 0, jnp.arange(line.shape[0])[:, None], 0)
-  latest = jnp.take_along_axis(line, jax.lax.cummax(order), axis=0)
-  return Marks(segments > 0, segments != latest[:-1]), latest[-1]
+  latest = latest_segments(segments.T, first).T
+  valid = segments > 0
+  return Marks(valid, valid & (segments != latest[:-1])), latest[-1]
 
 
 def made(make: Make, token: Any) -> tuple[Array, Array]:

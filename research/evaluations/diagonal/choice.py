@@ -1,10 +1,9 @@
 """Which form of a diagonal recurrence is taken."""
 
-from typing import get_args
-
 import jax
 
 from research.evaluations.diagonal.base import Evaluation, Form
+from research.record import check_literal
 
 # Milliseconds forwards and backwards of serial, associative and chunked, the
 # least of interleaved runs on 2 cores, for [b t n] and decays
@@ -38,10 +37,8 @@ def choose(form: Evaluation, length: int, backend: str | None = None) -> Form:
   Raises:
     ValueError: no such form.
   """
+  check_literal("form", form, Evaluation)
   if form != "auto":
-    if form not in get_args(Form):
-      allowed = ", ".join(map(repr, get_args(Evaluation)))
-      raise ValueError(f"form = {form!r}; allowed: {allowed}")
     return form
   if length == 1:
     return "serial"

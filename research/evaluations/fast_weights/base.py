@@ -7,10 +7,11 @@ a chunk. Tokens of padding write nothing, read nothing and forget nothing.
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
+
+from research.places import latest_segments
 
 Form = Literal["parallel", "chunkwise", "recurrent"]
 """Every pair of tokens; pairs within chunks; one token after the other."""
@@ -112,10 +113,7 @@ def carried(
   """The segment of the latest token, before and after each chunk."""
   _, b, chunk = segments.shape
   line = jnp.moveaxis(segments, 0, 1).reshape(b, -1)
-  line = jnp.concatenate([first[:, None].astype(line.dtype), line], axis=1)
-  order = jnp.where(line > 0, jnp.arange(line.shape[1])[None, :], 0)
-  latest = jax.lax.cummax(order, axis=1)[:, ::chunk]
-  latest = jnp.take_along_axis(line, latest, axis=1).T
+  latest = latest_segments(line, first)[:, ::chunk].T
   return latest[:-1], latest[1:]
 
 

@@ -23,12 +23,16 @@ up to a chunk, chunks are all pairs.
   8, 256, 4, 16      delta      8.0            7.7     8.4
 """
 
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
-from research.evaluations.fast_weights.base import Evaluation, Form
+from research.evaluations.fast_weights.base import Decay, Evaluation, Form
+from research.record import check_literal
 
-CHUNK = 32
+_CHUNK = 32
 """Tokens of a chunk where the caller has no wish."""
+
+_CHUNK_BY_CHANNEL = 16
+"""The same for a decay of each channel."""
 
 
 class Choice(NamedTuple):
@@ -38,19 +42,27 @@ class Choice(NamedTuple):
   chunk: int
 
 
-def choose(form: Evaluation, chunk: int | None, length: int) -> Choice:
+def choose(
+  form: Evaluation, chunk: int, length: int, log_decay: Decay = None
+) -> Choice:
   """The form and the chunk for a number of tokens.
 
+  Args:
+    form: what was asked for.
+    chunk: what was asked for; 0 for what was measured to be fast.
+    length: t.
+    log_decay: of the rule; only its axes count.
+
   Raises:
-    ValueError: no such form, or a chunk without tokens.
+    ValueError: no such form, or a chunk below 0.
   """
-  if form != "auto" and form not in get_args(Form):
-    allowed = ", ".join(map(repr, get_args(Evaluation)))
-    raise ValueError(f"form = {form!r}; allowed: {allowed}")
-  if chunk is not None and chunk < 1:
-    raise ValueError(f"chunk = {chunk}; allowed: at least 1, or None")
+  check_literal("form", form, Evaluation)
+  if chunk < 0:
+    raise ValueError(f"chunk = {chunk}; allowed: 0 or more")
   if form == "auto":
     form = "recurrent" if length == 1 else "chunkwise"
   if form == "parallel":
     return Choice(form, length)
-  return Choice(form, min(CHUNK if chunk is None else chunk, length))
+  by_channel = log_decay is not None and log_decay.ndim == 4
+  chunk = chunk or (_CHUNK_BY_CHANNEL if by_channel else _CHUNK)
+  return Choice(form, min(chunk, length))

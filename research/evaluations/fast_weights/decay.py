@@ -45,7 +45,7 @@ def decay(
   segments: Segments,
   *,
   form: Evaluation = "auto",
-  chunk: int | None = None,
+  chunk: int = 0,
   state: State | None = None,
   own: bool = True,
 ) -> tuple[Float[Array, "b t h v"], State]:
@@ -56,10 +56,11 @@ def decay(
     k: keys.
     v: values.
     log_decay: log a_t ≤ 0, for each head or each channel; None for a = 1.
-    segments: Int[b t]; 0 is padding, which leaves the state as it is.
-    form: "auto" is the fastest one that was measured.
+    segments: Int[b t]; 0 is padding, which leaves the state as it is. A
+      number stands once in a row: what comes again is the same segment.
+    form: "auto" is the fastest one measured on CPU.
     chunk: tokens worked on at once; any number is allowed and no output
-      depends on it. None for what was measured to be fast.
+      depends on it. 0 for what was measured to be fast on CPU.
     state: of the tokens before; None for the start of the sequence.
     own: whether a token reads what it wrote itself.
 
@@ -67,9 +68,9 @@ def decay(
     y of the dtype of `v`, zero on padding, and a float32 state.
 
   Raises:
-    ValueError: no such form, or a chunk without tokens.
+    ValueError: no such form, or a chunk below 0.
   """
-  chosen = choose(form, chunk, q.shape[1])
+  chosen = choose(form, chunk, q.shape[1], log_decay)
   given = Given(q, k, v, None, log_decay, segments)
   if chosen.form == "recurrent":
     return by_token(given, state, own)

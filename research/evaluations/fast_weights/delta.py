@@ -10,6 +10,9 @@ at the start of a segment, and y_t = S_tᵀ q_t, for a_t = exp(log_decay_t)
   the states follow from each other (Yang 2024). O(t) time and memory.
 - "parallel": all tokens are one chunk. O(t³) time and O(t²) memory.
 - "recurrent": the definition. O(t) time, in steps that wait for each other.
+
+The system is solved at the highest precision, as its errors add up; all other
+products are of the precision that the caller has set for jax.
 """
 
 import jax
@@ -48,7 +51,7 @@ def delta(
   segments: Segments,
   *,
   form: Evaluation = "auto",
-  chunk: int | None = None,
+  chunk: int = 0,
   state: State | None = None,
 ) -> tuple[Float[Array, "b t h v"], State]:
   """What every token reads, continued from `state`, and the new state.
@@ -59,20 +62,21 @@ def delta(
     v: values.
     beta: β, how far what k reads is moved to v; 1 replaces it.
     log_decay: log a_t ≤ 0, for each head or each channel; None for a = 1.
-    segments: Int[b t]; 0 is padding, which leaves the state as it is.
-    form: "auto" is the fastest one that was measured.
+    segments: Int[b t]; 0 is padding, which leaves the state as it is. A
+      number stands once in a row: what comes again is the same segment.
+    form: "auto" is the fastest one measured on CPU.
     chunk: tokens worked on at once; any number is allowed and no output
-      depends on it; powers of two waste nothing. None for what was measured
-      to be fast.
+      depends on it; powers of two waste nothing. 0 for what was measured to
+      be fast on CPU.
     state: of the tokens before; None for the start of the sequence.
 
   Returns:
     y of the dtype of `v`, zero on padding, and a float32 state.
 
   Raises:
-    ValueError: no such form, or a chunk without tokens.
+    ValueError: no such form, or a chunk below 0.
   """
-  chosen = choose(form, chunk, q.shape[1])
+  chosen = choose(form, chunk, q.shape[1], log_decay)
   given = Given(q, k, v, beta, log_decay, segments)
   if chosen.form == "recurrent":
     return by_token(given, state)

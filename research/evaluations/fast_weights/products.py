@@ -30,8 +30,9 @@ class Sums(NamedTuple):
     coarse: multiples of a step so large that float32 sums them without error.
     fine: the rest, which is small.
 
-  A difference of two sums is as exact as a sum of what lies between them: the
-  sums of one array differ by 1e-4 near the middle of 64 tokens of −50.
+  Within some hundred tokens a difference of two sums is as exact as a sum of
+  what lies between them: the sums of one array differ by 1e-4 near the middle
+  of 64 tokens of −50. In the parallel form of 8,192 tokens, 1e-5 are left.
   """
 
   coarse: Array

@@ -76,6 +76,8 @@ CASES = [
   (70, 4, 2, "direct"),
   (5, 2, 1, "blocked"),
   (20, 0, 3, "blocked"),
+  (65, 0, 1, "blocked"),  # as many as a block of 64 reaches, and one more
+  (66, 0, 1, "blocked"),
   (5, 2, 1, "fft"),
   (T, 0, 1, "fft"),
   (2 * T, 30, 1, "fft"),

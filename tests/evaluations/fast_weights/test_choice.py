@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from research.evaluations.fast_weights.choice import CHUNK, choose
+from research.evaluations.fast_weights import pieces
+from research.evaluations.fast_weights.base import Given
+from research.evaluations.fast_weights.choice import choose
 from research.evaluations.fast_weights.delta import delta
 
 
@@ -16,16 +18,32 @@ def test_what_is_refused():
   wrong: Any = "serial"
   with pytest.raises(ValueError, match="form = 'serial'; allowed: 'auto', "):
     inspect.unwrap(choose)(wrong, 64, 8)
-  with pytest.raises(ValueError, match="chunk = 0; allowed: at least 1"):
-    choose("auto", 0, 8)
+  with pytest.raises(ValueError, match="chunk = -1; allowed: 0 or more"):
+    choose("auto", -1, 8)
 
 
 def test_a_single_token_is_recurrent():
   assert choose("auto", 64, 1).form == "recurrent"
   assert choose("auto", 64, 1000) == ("chunkwise", 64)
   assert choose("auto", 64, 10) == ("chunkwise", 10)
-  assert choose("chunkwise", None, 1000).chunk == CHUNK
   assert choose("parallel", 64, 1000) == ("parallel", 1000)
+
+
+def test_chunks_are_what_was_measured_to_be_fast():
+  head, channel = jnp.zeros((1, 40, 2)), jnp.zeros((1, 40, 2, 3))
+  assert choose("auto", 0, 40).chunk == 32
+  assert choose("auto", 0, 40, head).chunk == 32
+  assert choose("auto", 0, 40, channel).chunk == 16
+  assert choose("auto", 64, 1000, channel).chunk == 64
+  assert choose("auto", 0, 10).chunk == 10
+
+
+def test_pieces_are_for_the_cache_of_a_cpu(monkeypatch):
+  x: Any = jax.ShapeDtypeStruct((1, 4096, 4, 64), jnp.float32)
+  given = Given(x, x, x, None, None, x)
+  assert pieces._pieces(given, 64) == (8, 8)
+  monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+  assert pieces._pieces(given, 64) == (1, 64)
 
 
 def test_chunks_take_linear_memory():

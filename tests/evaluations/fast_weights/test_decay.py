@@ -80,7 +80,7 @@ def test_extreme_decays(gate):
   given = {name: x.astype(np.float32) for name, x in given.items()}
   one = {"segments": np.ones((1, t), int), "first": np.ones(1, int)}
   values, gradients = wanted(given, **one)
-  chosen = {name: forms()[name] for name in ("parallel", "recurrent")}
+  chosen = {name: forms()[name] for name in ("parallel", "pieces", "recurrent")}
   for y, slopes in found(chosen, given, **one).values():
     assert_close(y[:2], values, level="core")
     assert_close(slopes, gradients, level="core", gradient=True)
