@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-
 _LARGEST = sys.float_info.max
 """What is infinitely far apart: files keep no infinity."""
 
