@@ -36,8 +36,8 @@ def difference(actual: Any, reference: Any) -> Difference:
 def largest(actual: Any, reference: Any) -> float:
   """max |actual − reference| / max |reference|, of the worst leaf, in float64.
 
-  The largest number where the reference is zero everywhere and `actual` is not, and
-  where either holds a NaN.
+  The largest number there is where the reference is zero everywhere and
+  `actual` is not, and where either holds a NaN.
   """
   leaves = map(_error, jax.tree.leaves(actual), jax.tree.leaves(reference))
   return float(np.max([0.0, *leaves]))
