@@ -175,7 +175,7 @@ def test_a_test_task_that_cannot_be_is_refused(change, message):
     (
       Measure("first", metric="speed"),
       "one",
-      "allowed: accuracy, loss, solved, parameters",
+      "allowed: accuracy, loss, parameters",
     ),
     (Measure("first", "asked=1", metric="loss"), "one", "allowed: accuracy$"),
     (Measure("first", metric="step_milliseconds"), "one", "temporary_bytes$"),

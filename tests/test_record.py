@@ -19,8 +19,6 @@ from research.positions.learned import LearnedPosition
 from research.positions.rotary import Rotary
 from research.positions.sinusoidal import Sinusoidal
 from research.record import (
-  check_choice,
-  check_number,
   code,
   from_json,
   identity,
@@ -252,29 +250,6 @@ def test_walk_finds_every_record_with_its_path():
   assert found["mixer.mask.left.right"] == Window(4)
   change = Change("x", (("model.mixer", Attention()),))
   assert dict(walk(change))["fields.0.1"] == Attention()
-
-
-def test_numbers_out_of_range_are_refused():
-  part = FeedForward(expansion=3)
-  check_number(part, "expansion", 3, 3)
-  check_number(part, "expansion", 3)
-  message = "expansion = 3; allowed: "
-  with pytest.raises(ValueError, match=f"^{message}4 or more$"):
-    check_number(part, "expansion", 4)
-  with pytest.raises(ValueError, match=f"^{message}1 to 2 for t$"):
-    check_number(part, "expansion", 1, 2, "for t")
-  for other in (1.5, 3.0, True, "3"):
-    odd: Any = types.SimpleNamespace(expansion=other)
-    message = f"^expansion = {other!r}; allowed: an integer, 1 or more$"
-    with pytest.raises(ValueError, match=message):
-      check_number(odd, "expansion", 1)
-
-
-def test_what_is_no_choice_is_refused():
-  part = types.SimpleNamespace(form="x")
-  check_choice(part, "form", Literal["x", "y"])
-  with pytest.raises(ValueError, match="^form = 'x'; allowed: 'a', 'b'$"):
-    check_choice(part, "form", Literal["a", "b"])
 
 
 def test_names_are_suggested():
