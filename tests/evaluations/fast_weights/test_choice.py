@@ -30,12 +30,13 @@ def test_a_single_token_is_recurrent():
 
 
 def test_chunks_are_what_was_measured_to_be_fast():
-  head, channel = jnp.zeros((1, 40, 2)), jnp.zeros((1, 40, 2, 3))
-  assert choose("auto", 0, 40).chunk == 32
-  assert choose("auto", 0, 40, head).chunk == 32
-  assert choose("auto", 0, 40, channel).chunk == 16
+  head, channel = jnp.zeros((1, 70, 2)), jnp.zeros((1, 70, 2, 3))
+  assert choose("auto", 0, 70) == ("chunkwise", 32)
+  assert choose("auto", 0, 70, head).chunk == 32
+  assert choose("auto", 0, 70, channel).chunk == 16
   assert choose("auto", 64, 1000, channel).chunk == 64
-  assert choose("auto", 0, 10).chunk == 10
+  assert choose("auto", 0, 64) == ("parallel", 64)
+  assert choose("chunkwise", 0, 10).chunk == 10
 
 
 def test_pieces_are_for_the_cache_of_a_cpu(monkeypatch):
