@@ -9,6 +9,8 @@ JOBS ?= 2
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# A worker that crashes fails the run: where xdist replaces it, it waits forever.
+WORKERS := --numprocesses $(JOBS) --max-worker-restart 0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -17,7 +19,7 @@ INSTALLED := .venv/installed
 help:
 	@echo "make compare   run the recall comparison, minutes on 2 cores"
 	@echo "make test      run the tests; ARGS='-k name' chooses some of them"
-	@echo "make pages     run a part of every page of experiments/"
+	@echo "make pages     build and run every page of experiments/"
 	@echo "make check     formatting, lint, import floors and types"
 	@echo "make format    format the code and mend what lint can"
 	@echo "make notebook  run the notebooks again and keep their outputs"
@@ -31,10 +33,10 @@ compare: .venv
 	$(BIN)/python -m experiments run recall --scale laptop $(ARGS)
 
 test: .venv
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) --dist loadfile $(ARGS)
 
 pages: .venv
-	$(BIN)/python -m pytest --numprocesses $(JOBS) -m pages tests/experiments
+	$(BIN)/python -m pytest $(WORKERS) -m pages $(ARGS) tests/experiments
 
 check: .venv
 	$(BIN)/ruff format --check .

@@ -26,7 +26,7 @@ docs/questions.md; Bengio et al. 1994.
 import math
 
 from research.attention.layer import Attention
-from research.convolution.base_conv import BaseConv
+from research.convolution.base_conv import LongBaseConv
 from research.convolution.hyena import Hyena
 from research.convolution.long import LongConvolution
 from research.convolution.short import ShortConvolution
@@ -128,7 +128,7 @@ def _mixers(length: int) -> dict[str, Mixer]:
     "delta_net": DeltaNet(),
     "gated_delta": GatedDeltaNet(),
     "short_convolution": ShortConvolution(),
-    "base_conv": BaseConv(filter="implicit", horizon=length),
+    "base_conv": LongBaseConv(horizon=length),
     "long_convolution": LongConvolution(horizon=length),
     "hyena": Hyena(horizon=length),
   }

@@ -22,7 +22,7 @@ Source. Arora et al. 2023 (Zoology), Arora et al. 2024 (Based).
 
 from experiments import recall
 from research.attention.layer import Attention
-from research.convolution.base_conv import BaseConv
+from research.convolution.base_conv import BaseConv, LongBaseConv
 from research.convolution.hyena import Hyena
 from research.convolution.shifted import Shifted
 from research.experiment import Change, Claim, Experiment, Measure
@@ -108,7 +108,7 @@ def _window(width: int) -> Attention:
 def _mixers(length: int) -> dict[str, Mixer]:
   """Each at every width."""
   # The layers of Zoology's BaseConv, short and long in turn.
-  base_conv = (BaseConv(), BaseConv(filter="implicit", horizon=length))
+  base_conv = (BaseConv(), LongBaseConv(horizon=length))
   return {
     "linear_attention": Shifted(LinearAttention()),
     "retention": Shifted(Retention()),

@@ -35,6 +35,29 @@ def streaming(module: nn.Module) -> bool:
   return False
 
 
+def carried(
+  module: nn.Module, start: Mapping[str, Shaped[Array, "b ..."]]
+) -> dict[str, Array]:
+  """What the stream of the module carries, by name; zeros before a token.
+
+  Args:
+    module: the streaming module.
+    start: arrays of the shapes and dtypes of what is carried.
+  """
+  return {
+    name: module.variable("cache", name, jnp.zeros_like, value).value
+    for name, value in start.items()
+  }
+
+
+def carry(
+  module: nn.Module, state: Mapping[str, Shaped[Array, "b ..."]]
+) -> None:
+  """Puts what was `carried` into the cache, for the tokens that come next."""
+  for name, value in state.items():
+    module.put_variable("cache", name, value)
+
+
 def history(
   module: nn.Module,
   tokens: Mapping[str, Shaped[Array, "b t ..."]],

@@ -49,3 +49,13 @@ def unchecked():
   jaxtyping.config.update("jaxtyping_disable", True)
   yield
   jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgetting():
+  """Drops what a module compiled: every program holds some memory maps.
+
+  Linux gives a process 65,530 of them, and without one the compiler crashes.
+  """
+  yield
+  jax.clear_caches()

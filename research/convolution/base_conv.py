@@ -3,12 +3,7 @@
 Formula: b = (u ∗ h + β_h) ⊙ (W u + β) + u with a short filter h, and
 b = (u ∗ h + u) ⊙ (W u + β) + u with a long one, h_l = MLP(l, cos, sin).
 Both are those of Zoology's code, whose long convolution adds its own input.
-Cost: O(t · kernel) time, and a stream carries d · (kernel − 1) numbers; with a
-long filter O(t log t) time, O(t log² t) in batches that hold packed rows, and a
-stream carries d · t numbers.
 """
-
-from typing import Literal
 
 import flax.linen as nn
 import jax
@@ -17,73 +12,25 @@ from jaxtyping import Array, Float
 from research.convolution.base import (
   Filtering,
   convolve_long,
-  recent,
   remember,
   small,
   stretch,
-  taps,
   waves,
   wide,
 )
-from research.evaluations.convolution.depthwise import convolve
 from research.mixer import Source, dense, enter, leave
 from research.places import Places, gather
-from research.record import check_choice, check_number
-from research.shapes import Activations, Asked, Segments
+from research.record import check_number
+from research.shapes import Activations, Asked, Segments, lacks
+from research.short_convolution import short_convolution
 
-Filter = Literal["short", "implicit"]
 
-
-class BaseConv(Filtering):
-  """The least that a gated convolution needs.
-
-  It has d² + d parameters, and (kernel + 1) d for a short filter or
-  4 hidden + (hidden + 1) d for a long one.
-
-  Attributes:
-    filter: "short" for a weight a tap, "implicit" for a function of the lag
-      as long as the sequence.
-    kernel_size: the number of taps of a short filter.
-    horizon: the lag that a long filter takes for 1. In the paper it is the
-      length of the sequence; here it is fixed, so that the filter does not
-      depend on the length.
-    hidden: width of the network of a long filter.
-  """
-
-  filter: Filter = "short"
-  kernel_size: int = 3
-  horizon: int = 64
-  hidden: int = 16
-
-  def __post_init__(self) -> None:
-    check_choice(self, "filter", Filter)
-    for name in ("kernel_size", "horizon", "hidden"):
-      check_number(self, name, 1)
-    of_the_other = (
-      {"kernel_size": 3}
-      if self.filter == "implicit"
-      else {"horizon": 64, "hidden": 16}
-    )
-    for name, default in of_the_other.items():
-      if getattr(self, name) != default:
-        raise ValueError(
-          f"{name} = {getattr(self, name)} with filter = {self.filter!r}, "
-          f"which has none; allowed: {default}, its default"
-        )
-    super().__post_init__()
+class Projected(Filtering):
+  """A convolution times a projection, and the input on top. Abstract."""
 
   @property
   def causal(self) -> bool:
     return True
-
-  def state_size(self, width: int, length: int) -> int:
-    short = self.filter == "short"
-    return width * (self.kernel_size - 1 if short else length)
-
-  def receptive_field(self, length: int) -> tuple[int, int]:
-    if self.filter == "implicit":
-      return length - 1, 0
-    return stretch(length, self.kernel_size, 1, False)
 
   @nn.compact
   def __call__(
@@ -96,23 +43,76 @@ class BaseConv(Filtering):
     deterministic: bool = True,
   ) -> Float[Array, "b a d"]:
     streams = enter(self, x, places, source)
-    mixed = self._short if self.filter == "short" else self._long
-    y = mixed(x, places.segments, at, streams)
+    y = self._convolve(x, places.segments, at, streams)
     own = gather(x, at)
     y = y * dense(x.shape[-1], own, "projection", bias=True) + own
     return leave(y.astype(x.dtype), places, at, gathered=True)
 
-  def _short(
+  def _convolve(
     self, x: Activations, segments: Segments, at: Asked | None, streams: bool
   ) -> Float[Array, "b a d"]:
-    filters, bias = taps(self, self.kernel_size, x.shape[-1])
-    index = at
-    if streams:
-      x, segments, index = recent(self, x, segments, at, self.kernel_size - 1)
-    y = gather(convolve(wide(x), filters, segments), index)
-    return y + bias[None, None, :]
+    """The convolution at `at`, in float32."""
+    raise NotImplementedError(lacks(self, "_convolve"))
 
-  def _long(
+
+class BaseConv(Projected):
+  """The least that a gated convolution needs: a weight a tap.
+
+  It has d² + d + (kernel + 1) d parameters.
+  Cost: O(t · kernel) time; a stream carries d · (kernel − 1) numbers.
+
+  Attributes:
+    kernel_size: the number of taps.
+  """
+
+  kernel_size: int = 3
+
+  def __post_init__(self) -> None:
+    check_number(self, "kernel_size", 1)
+    super().__post_init__()
+
+  def state_size(self, width: int, length: int) -> int:
+    return width * (self.kernel_size - 1)
+
+  def receptive_field(self, length: int) -> tuple[int, int]:
+    return stretch(length, self.kernel_size, 1, False)
+
+  def _convolve(
+    self, x: Activations, segments: Segments, at: Asked | None, streams: bool
+  ) -> Float[Array, "b a d"]:
+    y = short_convolution(self, wide(x), segments, self.kernel_size)
+    return gather(y, at)
+
+
+class LongBaseConv(Projected):
+  """The same with a filter as long as the sequence, a function of the lag.
+
+  It has d² + d + 4 hidden + (hidden + 1) d parameters.
+  Cost: O(t log t) time, O(t log² t) in batches that hold packed rows; a stream
+  carries d · t numbers, and a token takes O(t).
+
+  Attributes:
+    horizon: the lag that the filter takes for 1. In the paper it is the length
+      of the sequence; here it is fixed, so that the filter does not depend on
+      the length.
+    hidden: width of the filter's network.
+  """
+
+  horizon: int = 64
+  hidden: int = 16
+
+  def __post_init__(self) -> None:
+    for name in ("horizon", "hidden"):
+      check_number(self, name, 1)
+    super().__post_init__()
+
+  def state_size(self, width: int, length: int) -> int:
+    return width * length
+
+  def receptive_field(self, length: int) -> tuple[int, int]:
+    return length - 1, 0
+
+  def _convolve(
     self, x: Activations, segments: Segments, at: Asked | None, streams: bool
   ) -> Float[Array, "b a d"]:
     own, index = gather(x, at), at

@@ -8,8 +8,6 @@ stream carries (N − 1) d · t + (N + 1) d (kernel − 1) numbers, and a token 
 O(N t).
 """
 
-import math
-
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -18,21 +16,17 @@ from research.convolution.base import (
   Filtering,
   Kept,
   convolve_long,
-  recent,
+  rates,
   remember,
   small,
-  taps,
   waves,
   wide,
 )
-from research.evaluations.convolution.depthwise import convolve
 from research.mixer import Source, dense, enter, leave
 from research.places import Places, gather
 from research.record import check_number
 from research.shapes import Activations, Asked, Segments
-
-_FAST, _SLOW, _TARGET = 0.3, 1.5, 0.01
-"""A channel's window falls to the target between these numbers of horizons."""
+from research.short_convolution import short_convolution
 
 
 class Hyena(Filtering):
@@ -90,7 +84,7 @@ class Hyena(Filtering):
   ) -> Float[Array, "b a d"]:
     streams = enter(self, x, places, source)
     width, segments = x.shape[-1], places.segments
-    *gates, v = self._projections(x, segments, streams)
+    *gates, v = self._projections(x, segments)
     z = v * gates[0]
     for n, gate in enumerate(gates[1:], start=1):
       # Only the last convolution may leave out what nobody asks for.
@@ -106,17 +100,13 @@ class Hyena(Filtering):
     return leave(y, places, at, gathered=True)
 
   def _projections(
-    self, x: Activations, segments: Segments, streams: bool
+    self, x: Activations, segments: Segments
   ) -> list[Activations]:
     """x^1 … x^N and v, all of them after the short filter, in float32."""
     parts = self.order + 1
-    y = dense(parts * x.shape[-1], x, "in", bias=True)
-    index = None
-    if streams:
-      y, segments, index = recent(self, y, segments, None, self.kernel_size - 1)
-    filters, bias = taps(self, self.kernel_size, y.shape[-1])
-    y = gather(convolve(wide(y), filters, segments), index)
-    return jnp.split(y + bias[None, None, :], parts, axis=-1)
+    y = wide(dense(parts * x.shape[-1], x, "in", bias=True))
+    y = short_convolution(self, y, segments, self.kernel_size)
+    return jnp.split(y, parts, axis=-1)
 
   def _filters(self, length: int, width: int) -> Float[Array, "s n d"]:
     """h of every convolution, with D on the token itself, in float32."""
@@ -128,10 +118,7 @@ class Hyena(Filtering):
       angle = small(self.hidden, hidden, name)
       hidden = jnp.sin(pitch[None, :] * angle)
     shape = small(count * width, hidden, "filter_out", bias=False)
-    slow, fast = (
-      -math.log(_TARGET) / (c * self.horizon) for c in (_SLOW, _FAST)
-    )
-    rate = jnp.linspace(slow, fast, count * width)[None, :]
+    rate = rates(self.horizon, count * width)[None, :]
     lag = jnp.arange(length, dtype=jnp.float32)[:, None]
     skip = self.param("skip", nn.initializers.normal(1.0), (count * width,))
     filters = (shape * jnp.exp(-rate * lag)).at[0].add(skip)

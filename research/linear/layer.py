@@ -14,11 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from research.evaluations.convolution.depthwise import convolve
 from research.evaluations.fast_weights.base import Decay, Evaluation, State
 from research.evaluations.fast_weights.decay import decay
 from research.evaluations.fast_weights.delta import delta
-from research.initializers import uniform
 from research.linear.base import split
 from research.mixer import Mixer, Source, dense, enter, leave, wide
 from research.places import Places, gather
@@ -32,7 +30,8 @@ from research.shapes import (
   Values,
   lacks,
 )
-from research.stream import history, streaming
+from research.short_convolution import short_convolution
+from research.stream import carried, carry
 
 Read = Float[Array, "b a h v"]
 """What tokens read, or their own values, at the places asked for."""
@@ -168,26 +167,17 @@ class FastWeights(Mixer):
     """
     parts = [wide(size, x, name) for name, size in sizes.items()]
     if self.convolution:
-      y = self._convolve(jnp.concatenate(parts, axis=-1), places.segments)
+      y = short_convolution(
+        self,
+        jnp.concatenate(parts, axis=-1),
+        places.segments,
+        self.convolution,
+        bias=self.biased,
+      )
       parts = jnp.split(y, np.cumsum([*sizes.values()])[:-1], axis=-1)
     if self.convolution or self.activated:
       parts = [jax.nn.silu(part) for part in parts]
     return parts
-
-  def _convolve(self, y: Activations, segments: Segments) -> Activations:
-    count, channels = self.convolution, y.shape[-1]
-    init, index = uniform(count**-0.5), None
-    filters = self.param("filter", init, (count, channels))
-    if streaming(self):
-      joined, segments, index = history(
-        self, {"inputs": y}, segments, count - 1
-      )
-      y = joined["inputs"]
-    y = gather(convolve(y, filters, segments), index)
-    if self.biased:
-      bias = self.param("filter_bias", init, (channels,))
-      y = y + bias[None, None, :]
-    return y
 
   def _continue(
     self, tokens: Tokens, segments: Segments
@@ -195,11 +185,10 @@ class FastWeights(Mixer):
     """The outputs of the stream; its state is kept in float32."""
     b, _, h, width = tokens.k.shape
     shape = (b, h, width, tokens.v.shape[-1])
-    matrix = self.variable("cache", "matrix", jnp.zeros, shape, jnp.float32)
-    segment = self.variable("cache", "segment", jnp.zeros, (b,), jnp.int32)
-    state = State(matrix.value, segment.value)
+    start = State(jnp.zeros(shape, jnp.float32), jnp.zeros((b,), jnp.int32))
+    state = State(**carried(self, start._asdict()))
     y, state = self.evaluate(tokens, segments, state)
-    matrix.value, segment.value = state
+    carry(self, state._asdict())
     return y
 
   def _check_heads(self, width: int) -> None:

@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 import flax.linen as nn
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from research.evaluations.recurrence import (
@@ -18,6 +17,7 @@ from research.mixer import Mixer, Source, dense, enter, leave
 from research.places import Places, gather
 from research.record import check_number
 from research.shapes import Activations, Asked, lacks
+from research.stream import carried, carry
 
 
 class Recurrence(Mixer):
@@ -68,7 +68,9 @@ class Recurrence(Mixer):
     step = self._step(width, hidden)
     state = empty(x.shape[0], dict.fromkeys(self.carried, hidden))
     if streams:
-      state = self._kept(state)
+      kept = carried(self, _leaves(state))
+      segment = kept.pop("segment")
+      state = State(kept, segment)
     y, state = recur(
       step,
       state,
@@ -78,7 +80,7 @@ class Recurrence(Mixer):
       remat=self.remat,
     )
     if streams:
-      self._keep(state)
+      carry(self, _leaves(state))
     y = gather(y, at)
     if hidden != width:
       y = dense(width, y, "out")
@@ -88,16 +90,7 @@ class Recurrence(Mixer):
     """The step of the variant, with its parameters."""
     raise NotImplementedError(lacks(self, "_step"))
 
-  def _kept(self, start: State) -> State:
-    """The state of the stream; `start` before its first token."""
 
-    def read(name: str, value: Array) -> Array:
-      return self.variable("cache", name, jnp.zeros_like, value).value
-
-    parts = {name: read(name, value) for name, value in start.parts.items()}
-    return State(parts, read("segment", start.segment))
-
-  def _keep(self, state: State) -> None:
-    """Puts the state into the cache, for the tokens that come next."""
-    for name, value in {**state.parts, "segment": state.segment}.items():
-      self.put_variable("cache", name, value)
+def _leaves(state: State) -> dict[str, Array]:
+  """The leaves of a state as the cache names them."""
+  return {**state.parts, "segment": state.segment}

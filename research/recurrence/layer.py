@@ -26,6 +26,7 @@ from research.mixer import Mixer, Source, dense, enter, leave
 from research.places import Places, gather
 from research.record import check_choice
 from research.shapes import Activations, Asked, RandomKey, Segments, lacks
+from research.stream import carried, carry
 
 Discretization = Literal["zoh", "bilinear"]
 """The input is held between tokens, or the trapezoidal rule is taken."""
@@ -120,16 +121,12 @@ class DiagonalRecurrence(Mixer):
     state = self._kept(start) if streams else start
     y, state = run(form=self._scan(), state=state, reverse=self.reverse)
     if streams:
-      for name, value in _leaves(state).items():
-        self.put_variable("cache", name, value)
+      carry(self, _leaves(state))
     return y
 
   def _kept(self, start: State) -> State:
     """The state of the stream; a cache holds real numbers alone."""
-    kept = {
-      name: self.variable("cache", name, jnp.zeros_like, value).value
-      for name, value in _leaves(start).items()
-    }
+    kept = carried(self, _leaves(start))
     if "hidden" in kept:
       return State(kept["hidden"], kept["segment"])
     hidden = jax.lax.complex(kept["hidden_real"], kept["hidden_imaginary"])

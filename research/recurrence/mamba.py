@@ -13,14 +13,12 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from research.evaluations.convolution.depthwise import convolve
 from research.initializers import softplus_steps, uniform
 from research.mixer import dense, wide
-from research.places import gather
 from research.record import check_number
 from research.recurrence.layer import DiagonalRecurrence
 from research.shapes import Activations, Segments
-from research.stream import history
+from research.short_convolution import short_convolution
 
 _STEPS = (1e-3, 1e-1)
 """Δ at the start of training where W_Δ δ = 0, log-uniform between them."""
@@ -79,7 +77,14 @@ class Mamba(DiagonalRecurrence):
     self, x: Activations, segments: Segments, streams: bool
   ) -> Float[Array, "b t w"]:
     width = self.expand * x.shape[-1]
-    u = nn.silu(self._convolve(dense(width, x, "value"), segments, streams))
+    u = short_convolution(
+      self,
+      dense(width, x, "value"),
+      segments,
+      self.kernel_size,
+      reverse=self.reverse,
+    )
+    u = nn.silu(u)
     log_rate = self.param(
       "log_rate",
       lambda key: jnp.tile(
@@ -102,22 +107,6 @@ class Mamba(DiagonalRecurrence):
     selected = self._select(u, x.shape[-1])
     y = self._outputs(selected, segments, make, read, streams)
     return y + skip[None, None] * u
-
-  def _convolve(
-    self, u: Float[Array, "b t w"], segments: Segments, streams: bool
-  ) -> Float[Array, "b t w"]:
-    taps, width = self.kernel_size, u.shape[-1]
-    init = uniform(taps**-0.5)
-    filters = self.param("filter", init, (taps, width))
-    bias = self.param("filter_bias", init, (width,)).astype(u.dtype)
-    index, ahead = None, 0
-    if streams:
-      joined, segments, index = history(self, {"inputs": u}, segments, taps - 1)
-      u = joined["inputs"]
-    if self.reverse:
-      filters, ahead = filters[::-1], taps - 1
-    u = convolve(u, filters, segments, ahead=ahead)
-    return gather(u, index) + bias[None, None]
 
   def _select(self, u: Float[Array, "b t w"], width: int) -> Selection:
     """Δ, B and C of every token."""

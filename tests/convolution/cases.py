@@ -1,7 +1,7 @@
 """The table of convolutions: one line a variant."""
 
 from research.attention.layer import Attention
-from research.convolution.base_conv import BaseConv
+from research.convolution.base_conv import BaseConv, LongBaseConv
 from research.convolution.free import FreeConvolution
 from research.convolution.hyena import Hyena
 from research.convolution.long import LongConvolution
@@ -61,7 +61,7 @@ CASES = {
   ),
   "base_conv": Case(BaseConv(), lambda d: d * d + d + 4 * d, reach=3),
   "base_conv_implicit": Case(
-    BaseConv(filter="implicit", horizon=16, hidden=4),
+    LongBaseConv(horizon=16, hidden=4),
     lambda d: d * d + d + 4 * 4 + (4 + 1) * d,
     reach=8,
   ),

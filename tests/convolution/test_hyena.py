@@ -9,22 +9,10 @@ import pytest
 
 from research.convolution.hyena import Hyena
 from research.places import whole
-from tests.complex_step import slopes
-from tests.tolerance import assert_close
+from tests.formula import assert_is, convolved
 
 B, T, D = 1, 7, 2
-generator = np.random.default_rng(3)
-X = jnp.asarray(generator.normal(size=(B, T, D)), jnp.float32)
-SEED = jnp.asarray(generator.normal(size=(B, T, D)), jnp.float32)
-
-
-def convolved(x: Any, w: Any) -> Any:
-  """Σ_i w_i ⊙ x_{t−i}."""
-  y = np.zeros_like(x + w[:1])
-  for t in range(T):
-    for lag in range(min(t + 1, len(w))):
-      y[:, t] += w[lag] * x[:, t - lag]
-  return y
+X = jnp.asarray(np.random.default_rng(3).normal(size=(B, T, D)), jnp.float32)
 
 
 def filters(mixer: Hyena, given: Any) -> Any:
@@ -69,27 +57,7 @@ def formula(mixer: Hyena) -> Any:
   ids=["two", "three"],
 )
 def test_it_is_its_formula(mixer):
-  parameters = mixer.init(jax.random.key(0), X, whole(X))["params"]
-  parameters = jax.tree.map(
-    lambda leaf: leaf + jnp.cos(jnp.arange(leaf.size)).reshape(leaf.shape),
-    parameters,
-  )
-
-  @jax.jit
-  def both(parameters: Any, x: Any) -> Any:
-    def call(parameters: Any, x: Any) -> Any:
-      return mixer.apply({"params": parameters}, x, whole(x))
-
-    y, back = jax.vjp(call, parameters, x)
-    return y, back(SEED)
-
-  y, gradients = both(parameters, X)
-  given = jax.tree.map(
-    lambda leaf: np.asarray(leaf, np.float64), (parameters, X)
-  )
-  assert_close(y, formula(mixer)(*given), level="module")
-  wanted = slopes(formula(mixer), given, np.asarray(SEED, np.float64))
-  assert_close(gradients, wanted, level="module", gradient=True)
+  assert_is(mixer, formula(mixer), X)
 
 
 def test_it_begins_as_the_authors_do():

@@ -9,6 +9,7 @@ import pytest
 
 from research.convolution.long import LongConvolution
 from research.places import Places, whole
+from tests.formula import assert_is, convolved, exact
 from tests.tolerance import assert_close
 
 B, T, D = 2, 80, 4
@@ -18,9 +19,8 @@ VARIABLES = MIXER.init(jax.random.key(0), X[:, :5], whole(X[:, :5]))
 apply = jax.jit(MIXER.apply)
 
 
-def filters(parameters: Any, length: int) -> np.ndarray:
-  """The filter w [lag d] by its formula, in float64."""
-  given = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters)
+def filters(given: Any, length: int) -> Any:
+  """The filter w [lag d]."""
   lag = np.arange(length)[:, None]
   angle = 2 * np.pi * lag / np.geomspace(2, 64, 4)
   hidden = np.concatenate([lag / 32, np.sin(angle), np.cos(angle)], axis=1)
@@ -35,18 +35,17 @@ def filters(parameters: Any, length: int) -> np.ndarray:
   return w
 
 
-def test_it_is_its_formula():
-  given = jax.tree.map(
-    lambda leaf: np.asarray(leaf, np.float64), VARIABLES["params"]
-  )
-  x = np.asarray(X, np.float64)
-  values = x @ given["value"]["kernel"]
-  w = filters(VARIABLES["params"], T)
-  mixed = np.zeros_like(values)
-  for t in range(T):
-    mixed[:, t] = np.einsum("sd,bsd->bd", w[t::-1], values[:, : t + 1])
+def formula(given: Any, x: Any) -> Any:
+  """W_o (silu(W_g x_t + β) ⊙ Σ_{i≤t} w_i ⊙ W_v x_{t−i})."""
+  w = filters(given, x.shape[1])
+  mixed = convolved(x @ given["value"]["kernel"], w)
   gate = x @ given["gate"]["kernel"] + given["gate"]["bias"]
-  wanted = gate / (1 + np.exp(-gate)) * mixed @ given["out"]["kernel"]
+  return gate / (1 + np.exp(-gate)) * mixed @ given["out"]["kernel"]
+
+
+def test_it_is_its_formula():
+  assert_is(MIXER, formula, X[:1, :12], moved=0.1)
+  wanted = formula(*exact((VARIABLES["params"], X)))
   y = apply(VARIABLES, X, whole(X))
   assert_close(y, wanted, level="module")
   # The filter knows nothing of the length.

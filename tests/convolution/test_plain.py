@@ -9,13 +9,11 @@ import pytest
 
 from research.convolution.plain import Convolution
 from research.places import Places, whole
-from tests.complex_step import slopes
+from tests.formula import assert_is
 from tests.tolerance import assert_close
 
 B, T, D = 2, 8, 4
-generator = np.random.default_rng(3)
-X = jnp.asarray(generator.normal(size=(B, T, D)), jnp.float32)
-SEED = jnp.asarray(generator.normal(size=(B, T, D)), jnp.float32)
+X = jnp.asarray(np.random.default_rng(3).normal(size=(B, T, D)), jnp.float32)
 
 
 def formula(mixer: Convolution) -> Any:
@@ -50,24 +48,7 @@ def formula(mixer: Convolution) -> Any:
   ],
 )
 def test_it_is_its_formula(mixer):
-  parameters = mixer.init(jax.random.key(0), X, whole(X))["params"]
-  parameters["bias"] += jnp.arange(D)
-
-  @jax.jit
-  def both(parameters: Any, x: Any) -> Any:
-    def call(parameters: Any, x: Any) -> Any:
-      return mixer.apply({"params": parameters}, x, whole(x))
-
-    y, back = jax.vjp(call, parameters, x)
-    return y, back(SEED)
-
-  y, gradients = both(parameters, X)
-  given = jax.tree.map(
-    lambda leaf: np.asarray(leaf, np.float64), (parameters, X)
-  )
-  assert_close(y, formula(mixer)(*given), level="module")
-  wanted = slopes(formula(mixer), given, np.asarray(SEED, np.float64))
-  assert_close(gradients, wanted, level="module", gradient=True)
+  assert_is(mixer, formula(mixer), X)
 
 
 def test_a_dilated_stream_remembers_as_far_as_it_reaches():

@@ -16,7 +16,7 @@ SCALES = ("laptop", "accelerator")
 """Those that are tried; at "smoke" a part of every page is run."""
 FAST = ("recall", "attention_cost")
 """A page that trains and one that times; `make pages` runs the others."""
-RUN = [
+TRIED = [
   pytest.param(name, marks=() if name in FAST else pytest.mark.pages)
   for name in PAGES
 ]
@@ -27,14 +27,14 @@ def page(name, scale):
 
 
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", TRIED)
 def test_a_page_fits(name, scale):
   experiment = page(name, scale)
   assert (experiment.name, experiment.scale) == (name, scale)
   assert prepare(experiment).keys() == set(experiment.names())
 
 
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize("name", TRIED)
 def test_a_page_runs(name, tmp_path):
   experiment = page(name, "smoke")
   # Compiling takes the time; that every variant can be built is tested above.

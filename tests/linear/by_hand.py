@@ -1,19 +1,14 @@
-"""What formulas of fast weights have in common, in NumPy, token by token.
-
-Every step is analytic, so that `tests/complex_step.py` has exact gradients.
-"""
+"""What formulas of fast weights have in common, in NumPy, token by token."""
 
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from research.mixer import Mixer
 from research.places import Places
-from tests.complex_step import slopes
-from tests.tolerance import assert_close
+from tests.formula import assert_is, convolved
 
 B, T, D = 2, 7, 4
 X = np.random.default_rng(3).normal(size=(B, T, D)).astype(np.float32)
@@ -50,15 +45,6 @@ def joined(y: Any) -> Any:
   return y.reshape(y.shape[:2] + (-1,))
 
 
-def convolved(x: Any, filters: Any) -> Any:
-  """y_t = Σ_i w_i ⊙ x_{t−i}."""
-  y = np.zeros_like(x)
-  for t in range(x.shape[1]):
-    for tap in range(min(t + 1, len(filters))):
-      y[:, t] += filters[tap] * x[:, t - tap]
-  return y
-
-
 def projected(
   given: Any, x: Any, heads: int, names: tuple[str, ...]
 ) -> list[Any]:
@@ -75,34 +61,28 @@ def projected(
   return parts
 
 
-def assert_agrees(mixer: Mixer, formula: Callable[[Any, Any], Any]) -> None:
-  """Fails unless values and gradients of a mixer are those of its formula.
+def delta_rule(q: Any, k: Any, v: Any, beta: Any, fade: Any) -> Any:
+  """S_t = φ_t S + β_t k_t (v_t − φ_t Sᵀ k_t)ᵀ, and what q_t reads of it.
 
   Args:
-    mixer: at the width D.
-    formula: of the mixer's parameters and the inputs [b t d], in float64.
+    q: queries [b t h k].
+    k: keys [b t h k].
+    v: values [b t h v].
+    beta: how much is overwritten [b t h].
+    fade: φ, what is left of the matrix [b t h].
   """
-  x = jnp.asarray(X)
+  matrix = np.zeros(k.shape[:1] + k.shape[2:] + v.shape[-1:])
+  y = np.zeros_like(v)
+  for t in range(k.shape[1]):
+    matrix = fade[:, t, :, None, None] * matrix
+    old = np.einsum("bhk,bhkv->bhv", k[:, t], matrix)
+    new = beta[:, t, :, None] * (v[:, t] - old)
+    matrix = matrix + np.einsum("bhk,bhv->bhkv", k[:, t], new)
+    y[:, t] = np.einsum("bhkv,bhk->bhv", matrix, q[:, t])
+  return y
+
+
+def assert_agrees(mixer: Mixer, formula: Callable[[Any, Any], Any]) -> None:
+  """Fails unless a mixer of the width D is its formula."""
   places = Places(jnp.asarray(POSITIONS), jnp.ones((B, T), jnp.int32))
-  start = mixer.init(jax.random.key(0), x, places)["params"]
-  start = jax.tree.map(
-    lambda leaf: (
-      leaf + 0.1 * jnp.cos(jnp.arange(leaf.size)).reshape(leaf.shape)
-    ),
-    start,
-  )
-  seed = np.cos(np.arange(X.size)).reshape(X.shape)
-
-  @jax.jit
-  def both(parameters: Any, x: Any) -> Any:
-    def apply(parameters: Any, x: Any) -> Any:
-      return mixer.apply({"params": parameters}, x, places)
-
-    y, back = jax.vjp(apply, parameters, x)
-    return y, back(jnp.asarray(seed, y.dtype))
-
-  y, found = both(start, x)
-  exact = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (start, x))
-  assert_close(y, formula(*exact), level="module")
-  wanted = slopes(formula, exact, seed)
-  assert_close(found, wanted, level="module", gradient=True)
+  assert_is(mixer, formula, X, places, moved=0.1)

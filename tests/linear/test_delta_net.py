@@ -9,9 +9,9 @@ from research.linear.base import unit
 from research.linear.delta_net import DeltaNet
 from research.places import whole
 from tests.linear.by_hand import (
-  T,
   X,
   assert_agrees,
+  delta_rule,
   joined,
   normed,
   projected,
@@ -28,13 +28,7 @@ def formula(heads, most):
       q, k, v = silu(q), silu(k), silu(v)
     q, k = unit_by_hand(q), unit_by_hand(k)
     beta = most * sigmoid(x @ given["beta"]["kernel"])
-    matrix = np.zeros(k.shape[:1] + k.shape[2:] + v.shape[-1:])
-    y = np.zeros_like(v)
-    for t in range(T):
-      old = np.einsum("bhk,bhkv->bhv", k[:, t], matrix)
-      new = beta[:, t, :, None] * (v[:, t] - old)
-      matrix = matrix + np.einsum("bhk,bhv->bhkv", k[:, t], new)
-      y[:, t] = np.einsum("bhkv,bhk->bhv", matrix, q[:, t])
+    y = delta_rule(q, k, v, beta, np.ones_like(beta))
     return joined(normed(y, given["norm"]["scale"])) @ given["out"]["kernel"]
 
   return of

@@ -8,9 +8,9 @@ import pytest
 from research.linear.gated_delta import GatedDeltaNet
 from research.places import whole
 from tests.linear.by_hand import (
-  T,
   X,
   assert_agrees,
+  delta_rule,
   joined,
   normed,
   projected,
@@ -30,14 +30,7 @@ def formula(heads, most):
     beta = most * sigmoid(x @ given["beta"]["kernel"])
     step = softplus(x @ given["step"]["kernel"] + given["dt_bias"])
     fade = np.exp(-np.exp(given["A_log"]) * step)
-    matrix = np.zeros(k.shape[:1] + k.shape[2:] + v.shape[-1:])
-    y = np.zeros_like(v)
-    for t in range(T):
-      matrix = fade[:, t, :, None, None] * matrix
-      old = np.einsum("bhk,bhkv->bhv", k[:, t], matrix)
-      new = beta[:, t, :, None] * (v[:, t] - old)
-      matrix = matrix + np.einsum("bhk,bhv->bhkv", k[:, t], new)
-      y[:, t] = np.einsum("bhkv,bhk->bhv", matrix, q[:, t])
+    y = delta_rule(q, k, v, beta, fade)
     y = joined(normed(y, given["norm"]["scale"]))
     gate = silu(x @ given["gate"]["kernel"])
     return (gate * y) @ given["out"]["kernel"]

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.mixer import Mixer
+from tests.formula import exact
 from tests.recurrence.peer import LENGTHS, PLACES, VALID, X, parameters
 from tests.tolerance import assert_close
 
@@ -39,8 +40,8 @@ def assert_follows(
       y[row, order] = equation(given, x[row, order])
     return y
 
-  exact = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (ours, X))
-  wanted, wanted_slopes = whole(*exact), _slopes(whole, exact)
+  given = exact((ours, X))
+  wanted, wanted_slopes = whole(*given), _slopes(whole, given)
 
   @jax.jit
   def run(ours: Any, x: Any) -> Any:
@@ -60,8 +61,8 @@ def assert_follows(
     assert_close(slopes, wanted_slopes, level="module", gradient=True)
 
 
-def _slopes(whole: Callable, exact: tuple[Any, np.ndarray]) -> Any:
-  leaves, tree = jax.tree.flatten(exact)
+def _slopes(whole: Callable, given: tuple[Any, np.ndarray]) -> Any:
+  leaves, tree = jax.tree.flatten(given)
   gradients = [np.zeros(leaf.shape) for leaf in leaves]
   for leaf, gradient in zip(leaves, gradients, strict=True):
     for index in np.ndindex(leaf.shape):

@@ -10,6 +10,7 @@ import numpy as np
 
 from research.mixer import Mixer
 from research.places import Places
+from tests.formula import exact, off_start
 from tests.tolerance import assert_close
 
 D = 4
@@ -23,12 +24,7 @@ PLACES = Places(jnp.cumsum(VALID, axis=1), jnp.asarray(VALID, jnp.int32))
 def parameters(layer: Mixer) -> Any:
   """Parameters of the layer of which none is zero."""
   start = layer.init(jax.random.key(0), X, PLACES)["params"]
-  return jax.tree.map(
-    lambda leaf: (
-      leaf + 0.1 * jnp.cos(jnp.arange(leaf.size)).reshape(leaf.shape)
-    ),
-    start,
-  )
+  return off_start(start, 0.1)
 
 
 def assert_agrees(
@@ -73,8 +69,7 @@ def assert_agrees(
 
   slopes, y = gradients(run_layer, ours, X)
   with jax.enable_x64(True):
-    exact = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (ours, X))
-    wanted_slopes, wanted = gradients(run_flax, *exact)
+    wanted_slopes, wanted = gradients(run_flax, *exact((ours, X)))
   assert wanted.dtype == np.float64
   assert not y[~VALID].any()
   assert_close(y[VALID], wanted[VALID], level="module")

@@ -27,19 +27,19 @@ from typing import Literal
 
 from research.evaluations.convolution.base import span
 from research.evaluations.convolution.blocked import MATRIX, block_of
+from research.evaluations.convolution.direct import UNROLLED
 from research.record import check_literal
 
 Form = Literal["direct", "blocked", "fft"]
 Evaluation = Literal["auto", "direct", "blocked", "fft"]
 
-_DIRECT_TAPS = 10
 _BLOCKS = 4
 """From so many blocks in a row on, they are faster than the row at once."""
 
 
 def choose(taps: int, length: int, dilation: int = 1) -> Form:
   """The fastest form for so many taps and tokens, on any backend."""
-  if taps <= _DIRECT_TAPS:
+  if taps <= UNROLLED:
     return "direct"
   blocks = length // block_of(span(taps, dilation), length)
   return "blocked" if length <= MATRIX or blocks >= _BLOCKS else "fft"

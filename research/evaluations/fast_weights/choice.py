@@ -65,12 +65,16 @@ def choose(
   check_literal("form", form, Evaluation)
   if chunk < 0:
     raise ValueError(f"chunk = {chunk}; allowed: 0 or more")
-  if form == "auto" and 1 < length <= _ONE and not chunk:
-    form = "parallel"
   if form == "auto":
-    form = "recurrent" if length == 1 else "chunkwise"
+    form = _fastest(chunk, length)
   if form == "parallel":
     return Choice(form, length)
   by_channel = log_decay is not None and log_decay.ndim == 4
   chunk = chunk or (_CHUNK_BY_CHANNEL if by_channel else _CHUNK)
   return Choice(form, min(chunk, length))
+
+
+def _fastest(chunk: int, length: int) -> Form:
+  if length == 1:
+    return "recurrent"
+  return "parallel" if not chunk and length <= _ONE else "chunkwise"
