@@ -106,6 +106,12 @@ _MIXERS = {
   "delta": DeltaNet(heads=HEADS),
 }
 
+_WORDS = {
+  "linear": "linear attention",
+  "gla": "gated linear attention",
+  "delta": "DeltaNet",
+}
+
 _SIZES: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
   "smoke": ((8, 16), ("linear",)),
   "laptop": ((64, 128, 256, 512, 1024, 2048, 4096, 8192), tuple(_MIXERS)),
@@ -120,18 +126,19 @@ _SIZES: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
 def _of(family: str, lengths: tuple[int, ...]) -> list[Claim]:
   """One family: its forms agree, its state and the time of a token are flat."""
   form, short, long = f"{family}_recurrent", lengths[0], lengths[-1]
+  words = _WORDS[family]
   found = [
     _at_most(f"C13-{family}-{name}-{what}", text, f"{family}_{name}", *bound)
     for name in FORMS[1:]
     for what, text, bound in (
       (
         "outputs",
-        f"The {name} form of {family} has the outputs of the recurrent one.",
+        f"The {name} form of {words} has the outputs of the recurrent one.",
         (DIFFERENCE, 1e-5),
       ),
       (
         "gradients",
-        f"The {name} form of {family} has the gradients of the recurrent one.",
+        f"The {name} form of {words} has the gradients of the recurrent one.",
         (GRADIENT_DIFFERENCE, 4e-5),
       ),
     )
@@ -140,21 +147,21 @@ def _of(family: str, lengths: tuple[int, ...]) -> list[Claim]:
     *found,
     _at_most(
       f"C13-{family}-stream",
-      f"Token by token, {family} has the outputs of the whole sequence.",
+      f"Token by token, {words} has the outputs of the whole sequence.",
       form,
       STREAM_DIFFERENCE,
       1e-5,
     ),
     Claim(
       f"C13-{family}-state",
-      f"The state of {family} is as large at {long:,} tokens as at {short:,}.",
+      f"The state of {words} is as large at {long:,} tokens as at {short:,}.",
       _at(form, short, STATE_BYTES),
       _at(form, long, STATE_BYTES),
       0.0,
     ),
     _at_most(
       f"C13-{family}-flat",
-      f"The time of a token of {family} grows with the power 0.1 of the "
+      f"The time of a token of {words} grows with the power 0.1 of the "
       "length or slower.",
       form,
       GENERATION_EXPONENT,

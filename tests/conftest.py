@@ -51,11 +51,23 @@ def unchecked():
   jaxtyping.config.update("jaxtyping_disable", False)
 
 
-@pytest.fixture(scope="module", autouse=True)
+compiled = []
+"""Events since compiled programs were dropped, one for each."""
+
+
+@jax.monitoring.register_event_duration_secs_listener
+def _note(event: str, duration: float, **details: object) -> None:
+  if event == "/jax/core/compile/backend_compile_duration":
+    compiled.append(event)
+
+
+@pytest.fixture(autouse=True)
 def forgetting():
-  """Drops what a module compiled: every program holds some memory maps.
+  """Drops what was compiled, now and then: every program holds memory maps.
 
   Linux gives a process 65,530 of them, and without one the compiler crashes.
   """
   yield
-  jax.clear_caches()
+  if len(compiled) > 1000:
+    jax.clear_caches()
+    compiled.clear()

@@ -1,7 +1,5 @@
 """BaseConv: one convolution times one projection (Arora 2023).
 
-Formula: b = (u ∗ h + β_h) ⊙ (W u + β) + u with a short filter h, and
-b = (u ∗ h + u) ⊙ (W u + β) + u with a long one, h_l = MLP(l, cos, sin).
 Both are those of Zoology's code, whose long convolution adds its own input.
 """
 
@@ -58,6 +56,8 @@ class Projected(Filtering):
 class BaseConv(Projected):
   """The least that a gated convolution needs: a weight a tap.
 
+  Formula: b = (u ∗ h + β_h) ⊙ (W u + β) + u.
+
   It has d² + d + (kernel + 1) d parameters.
   Cost: O(t · kernel) time; a stream carries d · (kernel − 1) numbers.
 
@@ -85,7 +85,9 @@ class BaseConv(Projected):
 
 
 class LongBaseConv(Projected):
-  """The same with a filter as long as the sequence, a function of the lag.
+  """BaseConv with a filter as long as the sequence, a function of the lag.
+
+  Formula: b = (u ∗ h + u) ⊙ (W u + β) + u, h_l = MLP(l, cos, sin).
 
   It has d² + d + 4 hidden + (hidden + 1) d parameters.
   Cost: O(t log t) time, O(t log² t) in batches that hold packed rows; a stream

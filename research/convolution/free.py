@@ -1,6 +1,8 @@
 """Gated long convolution with a free filter: one weight for every lag.
 
-Formula and cost: `GatedLong`'s with w a parameter; d · length of them.
+Formula: b_t = W_o (gate(W_g x_t + β) ⊙ Σ_{i≤t} w_i ⊙ W_v x_{t−i}), i < length.
+Cost: O(t log t) time, O(t log² t) in batches that hold packed rows; d · length
+parameters; a stream carries d · t numbers, and a token takes O(t).
 """
 
 import flax.linen as nn

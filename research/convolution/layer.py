@@ -1,9 +1,4 @@
-"""A convolution as long as the sequence, times a gate: what two filters share.
-
-Formula: b_t = W_o (gate(W_g x_t + β) ⊙ Σ_{i≤t} w_i ⊙ W_v x_{t−i}).
-Cost: O(t log t) time, O(t log² t) in batches that hold packed rows; a stream
-carries d · t numbers, and a token takes O(t).
-"""
+"""What gated convolutions as long as the sequence share: all but the filter."""
 
 import flax.linen as nn
 from jaxtyping import Array, Float

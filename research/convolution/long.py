@@ -1,7 +1,9 @@
 """Gated long convolution with an implicit filter (Hyena's, Poli 2023).
 
-Formula: `GatedLong`'s with w_i = √(2 r) MLP(i) exp(−r i), and a learned w on
-the token itself on top.
+Formula: b_t = W_o (gate(W_g x_t + β) ⊙ Σ_{i≤t} w_i ⊙ W_v x_{t−i}),
+w_i = √(2 r) MLP(i) exp(−r i), and a learned w on the token itself on top.
+Cost: O(t log t) time, O(t log² t) in batches that hold packed rows; a stream
+carries d · t numbers, and a token takes O(t).
 """
 
 import math
