@@ -59,7 +59,7 @@ def convolve(
   check_form(form)
   check_reach(filters.shape[0], ahead, dilation)
   if form == "auto":
-    form = choose(filters.shape[0], x.shape[1], dilation)
+    form = choose(filters.shape[0], x.shape[0], x.shape[1], dilation)
   if form == "direct":
     return direct(x, filters, segments, ahead, dilation).astype(x.dtype)
   way = blocks if form == "blocked" else whole_row
