@@ -76,7 +76,8 @@ class Laws:
         broken = pytest.mark.xfail(reason=reason, strict=True)
         if only(case):
           chosen.append(pytest.param(name, marks=[broken] if reason else []))
-      return pytest.mark.parametrize("name", chosen)(test)
+      # With this scope pytest runs all laws of one case, then the next case.
+      return pytest.mark.parametrize("name", chosen, scope="module")(test)
 
     return collect
 

@@ -32,6 +32,7 @@ if importlib.util.find_spec("beartype"):
 import jax  # noqa: E402  (after the variables that it reads on import)
 
 from tests.laws_matrix import pytest_terminal_summary  # noqa: E402, F401
+from tests.programs import forget  # noqa: E402
 
 # Enough devices to see a member or a batch end up on the wrong one.
 jax.config.update("jax_num_cpu_devices", 4)
@@ -51,23 +52,8 @@ def unchecked():
   jaxtyping.config.update("jaxtyping_disable", False)
 
 
-compiled = []
-"""Events since compiled programs were dropped, one for each."""
-
-
-@jax.monitoring.register_event_duration_secs_listener
-def _note(event: str, duration: float, **details: object) -> None:
-  if event == "/jax/core/compile/backend_compile_duration":
-    compiled.append(event)
-
-
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def forgetting():
-  """Drops what was compiled, now and then: every program holds memory maps.
-
-  Linux gives a process 65,530 of them, and without one the compiler crashes.
-  """
+  """Nothing that was compiled for one file is needed by the next."""
   yield
-  if len(compiled) > 1000:
-    jax.clear_caches()
-    compiled.clear()
+  forget()

@@ -20,6 +20,7 @@ from research.models.sequence import SequenceModel
 from research.places import Places
 from research.positions.learned import LearnedPosition
 from tests.cases import Case, mixer_cases
+from tests.programs import forget
 
 LENGTH = 8
 FULL = (0, 1, 2, 3)
@@ -285,7 +286,8 @@ class Subject:
     return given
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1)
 def subject(name: str) -> Subject:
-  """The case of that name, made once for all laws."""
+  """The case of that name, for all laws, which run case by case."""
+  forget()
   return Subject(mixer_cases()[name])
