@@ -15,7 +15,7 @@ side of the number that its claim names.
 
 Command. `python -m experiments run linear_is_recurrent`
 
-Minutes. 8 on 2 cores; nothing is trained.
+Minutes. 6 on 2 cores; nothing is trained.
 
 Source. H. Lee, lectures on self-attention (2021): linear attention;
 Katharopoulos 2020; for the gated and the delta rule Yang 2023 and Yang 2024.

@@ -18,7 +18,7 @@ number that its claim names.
 
 Command. `python -m experiments run parallelism`
 
-Minutes. 6 on 2 cores; nothing is trained.
+Minutes. 2 on 2 cores; nothing is trained.
 
 Source. H. Lee, lectures on self-attention (2021): recurrence beside
 self-attention; Vaswani 2017, table 1; Martin & Cundy 2018; Gu & Dao 2023.
