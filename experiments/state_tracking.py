@@ -16,7 +16,7 @@ follow is wrong more often.
 
 Command. `python -m experiments run state_tracking`
 
-Minutes. 15 on 2 cores with 5 seeds.
+Minutes. 30 on 2 cores with 5 seeds.
 
 Source. Merrill et al. 2024, Grazzi et al. 2025, Sarrof et al. 2024, Delétang
 et al. 2023.

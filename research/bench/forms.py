@@ -11,6 +11,8 @@ from research.evaluations.convolution.depthwise import convolve
 from research.evaluations.diagonal.scan import diagonal
 from research.evaluations.fast_weights.decay import decay
 from research.evaluations.fast_weights.delta import delta
+from research.places import whole
+from research.recurrence.s4d import S4D
 from research.timing import in_turn, seconds_of_call
 
 LENGTHS = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
@@ -23,7 +25,7 @@ _HEADS, _WIDTH = 4, 64
 """The heads of fast weights, and the numbers of a key and of a value; of other
 layers, their width. The batch is 1."""
 
-Arrays = tuple[jax.Array, ...]
+Arrays = tuple[Any, ...]
 
 
 class Family(NamedTuple):
@@ -32,7 +34,7 @@ class Family(NamedTuple):
   Attributes:
     title: as it is printed.
     forms: that are compared, "auto" the last.
-    arrays: made for a length; all of them are differentiated.
+    arrays: made for a length, or trees of them; all are differentiated.
     call: (form, segments, *arrays) → outputs.
   """
 
@@ -73,13 +75,24 @@ def _turning(form: Any, segments: Any, a: Any, x: Any) -> Any:
   ].real
 
 
+def _spaces(length: int) -> tuple[jax.Array, Any]:
+  """The inputs of an S4D layer, and its parameters."""
+  (x,) = _normal((1, length, _WIDTH))
+  return x, S4D().init(jax.random.key(0), x[:, :2], whole(x[:, :2]))
+
+
+def _tracking(form: Any, segments: Any, x: Any, variables: Any) -> Any:
+  return S4D(form=form).apply(variables, x, whole(x))
+
+
 def _filtering(form: Any, segments: Any, x: Any, filters: Any) -> Any:
   return convolve(x, filters, segments, form=form)
 
 
 _CHUNKED = ("parallel", "chunkwise", "recurrent", "auto")
 _FILTERED = ("direct", "blocked", "fft", "auto")
-_SCANNED = ("serial", "associative", "chunked", "auto")
+_WAYS = ("serial", "associative", "chunked")
+_SCANNED = (*_WAYS, "auto")
 FAMILIES = {
   "decay-head": Family(
     "fast weights, a decay for each head",
@@ -111,6 +124,7 @@ FAMILIES = {
     lambda t: _normal((_WIDTH,), (1, t, _WIDTH)),
     _turning,
   ),
+  "s4d": Family("S4D", (*_WAYS, "convolution", "auto"), _spaces, _tracking),
   "convolution": Family(
     "long convolution, as many taps as tokens",
     _FILTERED,
