@@ -17,7 +17,7 @@ Refuted where an accuracy or a slope misses the stated one.
 
 Command. `python -m experiments run memory`
 
-Minutes. 15 on 2 cores with 5 seeds.
+Minutes. 11 on 2 cores with 5 seeds.
 
 Source. H. Lee, lectures on self-attention (2021), in own words in
 docs/questions.md; Bengio et al. 1994.
