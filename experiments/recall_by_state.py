@@ -15,7 +15,7 @@ above another does not.
 
 Command. `python -m experiments run recall_by_state`
 
-Minutes. 14 on 2 cores with 5 seeds.
+Minutes. 27 on 2 cores with 5 seeds.
 
 Source. Arora et al. 2023 (Zoology), Arora et al. 2024 (Based).
 """
