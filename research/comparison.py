@@ -9,7 +9,7 @@ import numpy as np
 
 from research.experiment import Experiment
 from research.folder import read_curves, read_experiment
-from research.models.sequence import SequenceModel
+from research.models.model import Model
 from research.results import Summary, read_summary
 from research.training.plan import fit
 
@@ -23,9 +23,7 @@ class Comparison:
   curves: list[dict[str, Any]]
   folder: pathlib.Path
 
-  def model(
-    self, variant: str, seed: int = 0
-  ) -> tuple[SequenceModel, dict[str, Any]]:
+  def model(self, variant: str, seed: int = 0) -> tuple[Model, dict[str, Any]]:
     """The model of a variant and its trained parameters.
 
     Raises:

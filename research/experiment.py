@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any, Literal
 
-from research.models.sequence import SequenceModel
+from research.models.model import Model
 from research.record import identity, override, suggest
 from research.tasks.base import Task
 from research.training.record import Training
@@ -16,7 +16,7 @@ class Variant:
 
   name: str
   task: Task
-  model: SequenceModel
+  model: Model
   training: Training
 
 
@@ -155,7 +155,7 @@ class Experiment:
   question: str
   background: str
   task: Task
-  model: SequenceModel
+  model: Model
   training: Training
   variants: tuple[Change, ...]
   tests: tuple[Change, ...] = ()

@@ -165,6 +165,28 @@ def check_number(
   raise ValueError(f"{name} = {value!r}; allowed: {allowed} {why}".rstrip())
 
 
+def check_share(record: Any, name: str) -> None:
+  """Refuses a field that is no share below all: 0 ≤ value < 1.
+
+  Raises:
+    ValueError: names the field and its value.
+  """
+  value = getattr(record, name)
+  if not 0.0 <= value < 1.0:
+    raise ValueError(f"{name} = {value}; allowed: 0 to below 1")
+
+
+def check_positive(record: Any, name: str) -> None:
+  """Refuses a field that is no finite number above 0.
+
+  Raises:
+    ValueError: names the field and its value.
+  """
+  value = getattr(record, name)
+  if not 0.0 < value < math.inf:
+    raise ValueError(f"{name} = {value}; allowed: above 0, finite")
+
+
 def check_choice(record: Any, name: str, choices: Any) -> None:
   """Refuses a field that is none of a Literal's values.
 

@@ -11,10 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from research.attention.layer import Attention
-from research.mixer import Mixer
-from research.models.block import Block
-from research.models.feed_forward import FeedForward, NoFeedForward
+from research.models.stack import Stack
 from research.places import (
   Places,
   check_places,
@@ -24,66 +21,51 @@ from research.places import (
 )
 from research.positions.base import InputPosition
 from research.positions.none import NoPosition
+from research.record import check_choice, check_number
 from research.shapes import Activations, Asked
 
-_CHOICES = {
-  "norm": ("pre", "post"),
-  "embedding": ("learned", "one_hot"),
-  "readout": ("separate", "tied"),
-  "pooling": ("none", "mean", "first", "last"),
-  "precision": ("float32", "bfloat16"),
-}
-_LEAST = {"layers": 1, "width": 1, "vocabulary": 0, "classes": 0}
+Embedding = Literal["learned", "one_hot"]
+Readout = Literal["separate", "tied"]
+Pooling = Literal["none", "mean", "first", "last"]
+Precision = Literal["float32", "bfloat16"]
 
 
-class SequenceModel(nn.Module):
+class SequenceModel(Stack):
   """Blocks of one mixer between an embedding and a readout.
 
+  An encoder alone if its mixer is bidirectional, a decoder alone if it is
+  causal. The fields of `Stack`, and:
+
   Attributes:
-    mixer: the mixer of every block, or a `Hybrid`: of each block its own.
-    layers: the number of blocks.
     width: d.
-    feed_forward: of every block.
     position: an encoding added to the input.
-    norm: where the norms stand; "pre" adds a last one before the readout.
     embedding: of tokens; "one_hot" needs vocabulary ≤ width.
     readout: "tied" uses the embedding, and needs tokens.
     pooling: one output for the whole sequence, or "none".
-    dropout: rate on the output of each half of a block.
     precision: of the computation; parameters and readout are float32.
     vocabulary: number of tokens; 0 until a task tells, or for vectors.
     classes: number of outputs c; 0 until a task tells.
   """
 
-  mixer: Mixer = dataclasses.field(default_factory=Attention)
-  layers: int = 2
   width: int = 64
-  feed_forward: FeedForward | NoFeedForward = dataclasses.field(
-    default_factory=FeedForward
-  )
   position: InputPosition = dataclasses.field(default_factory=NoPosition)
-  norm: Literal["pre", "post"] = "pre"
-  embedding: Literal["learned", "one_hot"] = "learned"
-  readout: Literal["separate", "tied"] = "separate"
-  pooling: Literal["none", "mean", "first", "last"] = "none"
-  dropout: float = 0.0
-  precision: Literal["float32", "bfloat16"] = "float32"
+  embedding: Embedding = "learned"
+  readout: Readout = "separate"
+  pooling: Pooling = "none"
+  precision: Precision = "float32"
   vocabulary: int = 0
   classes: int = 0
 
   def __post_init__(self) -> None:
-    for name, least in _LEAST.items():
-      if getattr(self, name) < least:
-        raise ValueError(
-          f"{name} = {getattr(self, name)}; allowed: {least} or more"
-        )
-    if not 0.0 <= self.dropout < 1.0:
-      raise ValueError(f"dropout = {self.dropout}; allowed: 0 to below 1")
-    for name, allowed in _CHOICES.items():
-      if getattr(self, name) not in allowed:
-        raise ValueError(
-          f"{name} = {getattr(self, name)!r}; allowed: {', '.join(allowed)}"
-        )
+    for name, least in (("width", 1), ("vocabulary", 0), ("classes", 0)):
+      check_number(self, name, least)
+    for name, choices in (
+      ("embedding", Embedding),
+      ("readout", Readout),
+      ("pooling", Pooling),
+      ("precision", Precision),
+    ):
+      check_choice(self, name, choices)
     super().__post_init__()
 
   @nn.compact
@@ -117,18 +99,7 @@ class SequenceModel(nn.Module):
       # A door for slopes: what stands in "perturbations" is added here.
       x = self.perturb("embedded", x)
     x = self.position(x, places.positions)
-    for layer in range(self.layers):
-      block = Block(
-        self.mixer.at_depth(layer).copy(parent=None),
-        self.feed_forward.copy(parent=None),
-        self.norm,
-        self.dropout,
-        name=f"block_{layer}",
-      )
-      last = layer == self.layers - 1
-      x = block(x, places, at=at if last else None, deterministic=deterministic)
-    if self.norm == "pre":
-      x = nn.LayerNorm(dtype=x.dtype, name="norm")(x)
+    x = self._through(x, places, at=at, deterministic=deterministic)
     return self._read_out(self._pool(x.astype(jnp.float32), places))
 
   def start(self, batch: int, length: int, inputs: int = 1) -> Any:
@@ -161,8 +132,7 @@ class SequenceModel(nn.Module):
 
   def state_size(self, length: int) -> int:
     """The numbers carried to the next token, over all layers."""
-    mixers = map(self.mixer.at_depth, range(self.layers))
-    return sum(mixer.state_size(self.width, length) for mixer in mixers)
+    return self.carried(self.width, length)
 
   def _check(self, inputs: Array, at: Asked | None) -> None:
     if self.classes < 1:

@@ -34,6 +34,8 @@ class Example:
     slices: Int[a] by name: what the accuracy is reported by.
     origins: Int[a], the index of the one input that holds the answer; None
       where there is no such one. Slopes are measured with respect to it.
+    source: another sequence that the answer is made from, (inputs, places);
+      None where there is no such one.
   """
 
   # Loosely annotated, as transformations put axes and shapes in place.
@@ -44,6 +46,12 @@ class Example:
   at: Any
   slices: dict[str, Any]
   origins: Any = None
+  source: Any = None
+
+  def given(self) -> dict[str, Any]:
+    """What a model is called with, by name."""
+    given = {"inputs": self.inputs, "places": self.places}
+    return given if self.source is None else {**given, "source": self.source}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +147,11 @@ class Task:
   @property
   def per_sequence(self) -> bool:
     """Whether there is one label for the whole sequence."""
+    return False
+
+  @property
+  def reads_source(self) -> bool:
+    """Whether its examples have a `source`, and an encoder is needed."""
     return False
 
   @property

@@ -92,12 +92,11 @@ def initialise(plan: Plan, member: Member) -> State:
   example = jax.eval_shape(
     plan.task.batch, jax.random.split(jax.random.key(0), 1)
   )
-  inputs, places = jax.tree.map(
-    lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
-    (example.inputs, example.places),
+  given = jax.tree.map(
+    lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), example.given()
   )
   key = root(member.seed, "parameters")
-  parameters = plan.model.init(key, inputs, places)["params"]
+  parameters = plan.model.init(key, **given)["params"]
   update = optimizer(plan.training, member.learning_rate, member.weight_decay)
   return State(
     parameters=parameters,

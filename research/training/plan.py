@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from research.models.sequence import SequenceModel
+from research.models.encoder_decoder import EncoderDecoder
+from research.models.model import Model
 from research.positions.base import InputPosition
 from research.record import walk
 from research.tasks.base import Example, Split, Task
@@ -20,7 +21,7 @@ class Plan:
   """A variant ready to be compiled; made by `plan`."""
 
   task: Task
-  model: SequenceModel
+  model: Model
   training: Training
 
   def apply(
@@ -33,10 +34,9 @@ class Plan:
     random = {} if dropout is None else {"dropout": dropout}
     outputs = self.model.apply(
       {"params": parameters},
-      batch.inputs,
-      batch.places,
+      **batch.given(),
       at=batch.at,
-      deterministic=not (random and self.model.dropout > 0),
+      deterministic=not (random and self.model.random),
       rngs=random,
     )
     return cast(Array, outputs)
@@ -75,7 +75,7 @@ class Plan:
     return jnp.sum(losses * batch.weights), jnp.sum(batch.weights)
 
 
-def plan(task: Task, model: SequenceModel, training: Training) -> Plan:
+def plan(task: Task, model: Model, training: Training) -> Plan:
   """Fits the model to the task and tries the whole without training.
 
   Raises:
@@ -100,7 +100,7 @@ def check_tests(ready: Plan, tests: Mapping[str, Task]) -> None:
     _try(there, ("test",), parameters)
 
 
-def fit(model: SequenceModel, task: Task) -> SequenceModel:
+def fit(model: Model, task: Task) -> Model:
   """The model with the vocabulary and the classes of the task.
 
   Raises:
@@ -113,7 +113,14 @@ def fit(model: SequenceModel, task: Task) -> SequenceModel:
         f"model.{name} = {own} with {type(task).__name__}, which has "
         f"{wanted}; allowed: 0 or {wanted}"
       )
-  if task.per_sequence != (model.pooling != "none"):
+  reads = isinstance(model, EncoderDecoder)
+  if task.reads_source != reads:
+    allowed = "EncoderDecoder" if task.reads_source else "SequenceModel"
+    raise ValueError(
+      f"model = {type(model).__name__} with {type(task).__name__}; allowed: "
+      + allowed
+    )
+  if not reads and task.per_sequence != (model.pooling != "none"):
     allowed = "mean, first or last" if task.per_sequence else "none"
     raise ValueError(
       f"model.pooling = {model.pooling!r} with {type(task).__name__}; "
@@ -141,7 +148,9 @@ def _parameters(ready: Plan) -> Any:
   """The shapes of the parameters."""
   batch = _batch(ready.task.split("train"))
   key = jax.random.key(0)
-  shapes = jax.eval_shape(ready.model.init, key, batch.inputs, batch.places)
+  shapes = jax.eval_shape(
+    lambda batch: ready.model.init(key, **batch.given()), batch
+  )
   return shapes["params"]
 
 
@@ -153,26 +162,31 @@ def _batch(task: Task) -> Example:
   return made
 
 
-def _check_reach(task: Task, model: SequenceModel) -> None:
-  """Refuses positions beyond a learned table, which would be NaN.
-
-  Where a task does not tell its positions, some examples are looked at.
-  """
-  limits = {
-    path: part.reach
-    for path, part in walk(model)
-    if isinstance(part, InputPosition) and part.reach is not None
-  }
-  if not limits:
-    return
-  if task.positions is not None:
-    last = task.positions - 1
-  else:
-    keys = jax.random.split(jax.random.key(0), 64)
-    last = int(jax.jit(lambda: jnp.max(task.batch(keys).places.positions))())
-  for path, reach in limits.items():
-    if last >= reach:
+def _check_reach(task: Task, model: Model) -> None:
+  """Refuses positions beyond a learned table, which would be NaN."""
+  for path, part in walk(model):
+    if not isinstance(part, InputPosition) or part.reach is None:
+      continue
+    last = _last(task, source=path.startswith("source"))
+    if last >= part.reach:
       raise ValueError(
-        f"model.{path}.length = {reach} with positions up to {last}; "
+        f"model.{path}.length = {part.reach} with positions up to {last}; "
         f"allowed: {last + 1} or more"
       )
+
+
+def _last(task: Task, source: bool) -> int:
+  """The last position of an example, or of its source.
+
+  Where a task does not tell, some examples are looked at.
+  """
+  if task.positions is not None and not source:
+    return task.positions - 1
+  keys = jax.random.split(jax.random.key(0), 64)
+
+  def most() -> jax.Array:
+    example = task.batch(keys)
+    places = example.source[1] if source else example.places
+    return jnp.max(places.positions)
+
+  return int(jax.jit(most)())

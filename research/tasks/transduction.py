@@ -1,0 +1,89 @@
+"""What tasks from one sequence to another have in common."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Int, Shaped
+
+from research.places import Places
+from research.shapes import lacks
+from research.tasks.base import Example, Task, plain_places
+
+BEGIN, END, SYMBOLS = 0, 1, 2
+"""Tokens of every target: what stands before it, behind it, and the first of
+the others."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Transduction(Task):
+  """A source is read, and a target of its own length is written. Abstract.
+
+  The decoder gets BEGIN and the target, and is asked for the target and END
+  (teacher forcing). Tokens of the target from `SYMBOLS` on are its own. The
+  oracle is given the tokens of the source, or what else tells it, and returns
+  the target without END.
+
+  `vocabulary` counts tokens of the source, `classes` those of the target.
+  `length` is that of the longest target, with END.
+  """
+
+  @property
+  def reads_source(self) -> bool:
+    return True
+
+  @property
+  def source_length(self) -> int:
+    """s, the length of the longest source."""
+    raise NotImplementedError(lacks(self, "source_length"))
+
+  @property
+  def positions(self) -> int | None:
+    return self.length
+
+  def text(self, tokens: Sequence[int]) -> str:
+    """Tokens of a target as a reader wants to see them, without END."""
+    return " ".join(str(token) for token in tokens)
+
+  def pair(
+    self,
+    source: Shaped[Array, "s ..."],
+    count: Int[Array, ""] | int,
+    target: Int[Array, "t"],
+    size: Int[Array, ""] | int,
+    slices: Mapping[str, Any],
+  ) -> Example:
+    """The example of a source and its target.
+
+    Args:
+      source: tokens Int[s] or vectors Float[s i].
+      count: how many of them there are; the rest is padding.
+      target: Int[t], t = `length`, of which the last is never reached.
+      size: how many tokens there are, below t; END is put behind them.
+      slices: numbers of the example that results are sliced by, by name.
+    """
+    index = jnp.arange(self.length)
+    inside = index <= size  # END is written as well
+    target = jnp.where(index < size, target, END)
+    inputs = jnp.concatenate([jnp.full(1, BEGIN), target[:-1]])
+    return Example(
+      inputs=jnp.where(inside, inputs, 0).astype(jnp.int32),
+      places=until(size + 1, self.length),
+      targets=jnp.where(inside, target, 0).astype(jnp.int32),
+      weights=inside.astype(jnp.float32),
+      at=None,
+      slices={
+        name: jnp.full(self.length, value) for name, value in slices.items()
+      },
+      source=(source, until(count, len(source))),
+    )
+
+
+def until(count: Int[Array, ""] | int, length: int) -> Places:
+  """The places of one sequence of `count` elements, padded to `length`."""
+  places = plain_places(length)
+  inside = places.positions < count
+  return Places(
+    jnp.where(inside, places.positions, 0), inside.astype(jnp.int32)
+  )
