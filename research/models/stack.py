@@ -17,6 +17,7 @@ from research.record import check_choice, check_number, check_share
 from research.shapes import Activations, Asked
 
 Depth = Literal["unrolled", "scanned"]
+LastNorm = Literal["auto", "yes", "no"]
 
 
 class Stack(nn.Module):
@@ -26,8 +27,9 @@ class Stack(nn.Module):
     mixer: the mixer of every block, or a `Hybrid`: of each block its own.
     layers: the number of blocks.
     feed_forward: of every block.
-    norm: where the norms stand; "pre" and "sandwich" add a last one behind
-      all blocks.
+    norm: where the norms stand.
+    last_norm: whether one stands behind all blocks; "auto" puts one there
+      with "pre" and "sandwich". PyTorch's Transformer has it always.
     normalization: which norm it is.
     residual: whether blocks add what they do to what they got.
     dropout: rate on the output of each half of a block.
@@ -46,6 +48,7 @@ class Stack(nn.Module):
     default_factory=FeedForward
   )
   norm: Placement = "pre"
+  last_norm: LastNorm = "auto"
   normalization: Norm = LayerNorm()
   residual: bool = True
   dropout: float = 0.0
@@ -56,6 +59,7 @@ class Stack(nn.Module):
   def __post_init__(self) -> None:
     check_number(self, "layers", 1)
     check_choice(self, "norm", Placement)
+    check_choice(self, "last_norm", LastNorm)
     check_choice(self, "depth", Depth)
     check_share(self, "dropout")
     check_share(self, "stochastic_depth")
@@ -99,7 +103,8 @@ class Stack(nn.Module):
       for layer in range(before):
         x = step(self._block(layer, cross), x, None)
     x = step(self._block(before, cross), x, at)
-    if self.norm in ("pre", "sandwich"):
+    open_end = self.norm in ("pre", "sandwich")
+    if self.last_norm == "yes" or (self.last_norm == "auto" and open_end):
       x = self.normalization(x, "norm")
     return x
 

@@ -14,11 +14,25 @@ import torch
 if __package__ is None:
   sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
-from tests.golden import from_entmax, from_torch, from_transformers, making
+from tests.golden import (
+  from_entmax,
+  from_torch,
+  from_torch_transformer,
+  from_transformers,
+  from_transformers_models,
+  making,
+)
 
+SOURCES = (
+  from_entmax,
+  from_torch,
+  from_torch_transformer,
+  from_transformers,
+  from_transformers_models,
+)
 MAKERS = {
   name: maker
-  for source in (from_entmax, from_torch, from_transformers)
+  for source in SOURCES
   for name, maker in vars(source).items()
   if getattr(maker, "__module__", None) == source.__name__
   and not name.startswith("_")

@@ -12,6 +12,7 @@ few bits, so that float32 holds them exactly. A file holds:
 """
 
 import pathlib
+import re
 import types
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -38,6 +39,40 @@ def normal(*shape: int) -> torch.Tensor:
 def like(parameters: Iterable[tuple[str, torch.Tensor]]) -> Vectors:
   """New values for parameters, biases included, by name."""
   return {name: normal(*leaf.shape) / 2 for name, leaf in parameters}
+
+
+def stacked(parameters: Iterable[tuple[str, torch.Tensor]]) -> Vectors:
+  """As `like`, but what all layers have is one array, [layers …].
+
+  The number of the layer is left out of its name: files would otherwise hold
+  more names than numbers. What is one at first, the scale of a norm, stays
+  around it, or slopes would vanish on their way down.
+  """
+  found, groups = {}, {}
+  for name, leaf in parameters:
+    if _without_layer(name) == name:
+      found[name] = leaf
+    else:
+      groups.setdefault(_without_layer(name), []).append(leaf)
+  found |= {name: torch.stack(leaves) for name, leaves in groups.items()}
+  drawn = like(found.items())
+  return {
+    name: leaf + bool((found[name] == 1).all()) for name, leaf in drawn.items()
+  }
+
+
+def unstacked(module: torch.nn.Module, given: Vectors) -> Vectors:
+  """The parameters of a module by its own names, from those of `stacked`."""
+  leaves = {name: iter(leaf) for name, leaf in given.items()}
+  return {
+    name: given[name] if name in given else next(leaves[_without_layer(name)])
+    for name, _ in module.named_parameters()
+  }
+
+
+def _without_layer(name: str) -> str:
+  """Equal for the parameters that are stacked."""
+  return re.sub(r"\.\d+\.", ".", name, count=1)
 
 
 def name_of(library: types.ModuleType, path: str) -> str:

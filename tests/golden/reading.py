@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tests.tolerance import assert_close
+from research.places import Places, whole
+from tests.tolerance import Level, assert_close
 
 FOLDER = pathlib.Path(__file__).parent
 Inputs = Mapping[str, jax.Array]
@@ -50,14 +51,45 @@ def ours(
   return run(inputs, jnp.asarray(golden(name)["seed"]))
 
 
-def check(name: str, function: Callable[[Inputs], jax.Array]) -> None:
+def check(
+  name: str,
+  function: Callable[[Inputs], jax.Array],
+  level: Level = "module",
+) -> None:
   """Fails unless outputs and gradients are those of the source."""
   out, gradients = ours(name, function)
-  assert_close(out, golden(name)["out"], level="module")
+  assert_close(out, golden(name)["out"], level=level)
   wanted = _part(name, "grad.")
-  assert_close(gradients, wanted, level="module", gradient=True)
+  assert_close(gradients, wanted, level=level, gradient=True)
 
 
 def linear(weight: jax.Array, bias: jax.Array | None = None) -> dict[str, Any]:
   """The parameters of a dense layer: torch keeps its matrix transposed."""
   return {"kernel": weight.T} | ({} if bias is None else {"bias": bias})
+
+
+def layer(inputs: Inputs, prefix: str, number: int) -> Inputs:
+  """The parameters of one layer of those that `making.stacked` stacked."""
+  return {
+    key.removeprefix(prefix): leaf[number]
+    for key, leaf in inputs.items()
+    if key.startswith(prefix)
+  }
+
+
+def dense(inputs: Inputs, name: str) -> dict[str, Any]:
+  """The parameters of a dense layer of torch, by its name."""
+  return linear(inputs[f"{name}.weight"], inputs.get(f"{name}.bias"))
+
+
+def norm(inputs: Inputs, name: str) -> dict[str, Any]:
+  """The parameters of a norm, with a bias or without, by its name."""
+  bias = inputs.get(f"{name}.bias")
+  scale = {"scale": inputs[f"{name}.weight"]}
+  return scale if bias is None else scale | {"bias": bias}
+
+
+def ragged(valid: np.ndarray) -> Places:
+  """Places of rows whose padding stands behind."""
+  segments = jnp.asarray(valid, jnp.int32)
+  return Places(whole(segments).positions, segments)
