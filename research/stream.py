@@ -139,14 +139,39 @@ def store(
   Returns:
     The stored tokens [b s ...] by name, and their segments [b s].
   """
-  rows = jnp.arange(slot.shape[0])[:, None]
   kept_tokens = {}
   for name, value in {**tokens, "segments": segments}.items():
-    kept = module.variable("cache", name, jnp.zeros, value.shape, value.dtype)
-    write = jnp.where(valid, slot, kept.value.shape[1])
-    kept.value = kept.value.at[rows, write].set(value, mode="drop")
-    kept_tokens[name] = kept.value
+    heads = value.ndim == 4
+    shape = _heads_first(value.shape) if heads else value.shape
+    kept = module.variable("cache", name, jnp.zeros, shape, value.dtype)
+    # What is beyond the end is not written.
+    write = jnp.where(valid, slot, kept.value.shape[2 if heads else 1])
+    kept.value = _put(kept.value, value, write, heads)
+    kept_tokens[name] = jnp.swapaxes(kept.value, 1, 2) if heads else kept.value
   return kept_tokens, kept_tokens.pop("segments")
+
+
+def _heads_first(shape: tuple[int, ...]) -> tuple[int, ...]:
+  """Of a store of tokens with heads: each head's stand side by side.
+
+  Products with all keys of a head read them so, and would copy the store.
+  """
+  return (shape[0], shape[2], shape[1], *shape[3:])
+
+
+def _put(
+  kept: Shaped[Array, "b ..."],
+  value: Shaped[Array, "b t ..."],
+  write: Int[Array, "b t"],
+  heads: bool,
+) -> Shaped[Array, "b ..."]:
+  """The store with new tokens written at their slots."""
+  rows = jnp.arange(write.shape[0])[:, None]
+  if not heads:
+    return kept.at[rows, write].set(value, mode="drop")
+  head = jnp.arange(kept.shape[1])[None, None, :]
+  at = kept.at[rows[..., None], head, write[..., None]]
+  return at.set(value, mode="drop")
 
 
 def once(

@@ -13,7 +13,7 @@ from tests.laws_matrix import lines, matrices
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 ROOMS = (*FAMILIES, "heads", "normalizers", "positions", "scores", "tasks")
-SHARED = {"__init__", "base", "layer", "scan"}
+SHARED = {"__init__", "base", "layer", "scan", "transduction", "wrapped"}
 """What a folder shares is no variant."""
 
 
@@ -43,7 +43,8 @@ def test_every_file_has_a_line(room):
   files = {path.stem for path in (ROOT / "research" / room).glob("*.py")}
   if not files - SHARED and not (ROOT / "tests" / room / "cases.py").exists():
     return
-  table = importlib.import_module(f"tests.{room}.cases").CASES
+  cases = importlib.import_module(f"tests.{room}.cases")
+  table = [cases.CASES, getattr(cases, "APART", ())]
   missing = escaped(room, files, table)
   assert not missing, f"no line in tests/{room}/cases.py for {missing}"
 

@@ -34,6 +34,8 @@ class Example:
     slices: Int[a] by name: what the accuracy is reported by.
     origins: Int[a], the index of the one input that holds the answer; None
       where there is no such one. Slopes are measured with respect to it.
+    alignment: Int[a 2], the first position of the source that an answer is
+      made from, and the first one behind it; None where they are unknown.
     source: another sequence that the answer is made from, (inputs, places);
       None where there is no such one.
   """
@@ -47,6 +49,7 @@ class Example:
   slices: dict[str, Any]
   origins: Any = None
   source: Any = None
+  alignment: Any = None
 
   def given(self) -> dict[str, Any]:
     """What a model is called with, by name."""
@@ -61,12 +64,21 @@ class CrossEntropy:
   metric: str = dataclasses.field(default="accuracy", init=False)
 
   def loss(
-    self, outputs: Float[Array, "b a c"], targets: Int[Array, "b a"]
+    self,
+    outputs: Float[Array, "b a c"],
+    targets: Int[Array, "b a"],
+    smoothing: float = 0.0,
   ) -> Float[Array, "b a"]:
-    """−log softmax(outputs) at the target."""
+    """−log softmax(outputs) at the target.
+
+    A share `smoothing` of it is the mean over all classes (Szegedy 2016).
+    """
     outputs = outputs.astype(jnp.float32)
-    chosen = jnp.take_along_axis(outputs, targets[..., None], axis=-1)
-    return jax.nn.logsumexp(outputs, axis=-1) - chosen[..., 0]
+    chosen = jnp.take_along_axis(outputs, targets[..., None], axis=-1)[..., 0]
+    if smoothing:
+      mean = jnp.mean(outputs, axis=-1)
+      chosen = (1 - smoothing) * chosen + smoothing * mean
+    return jax.nn.logsumexp(outputs, axis=-1) - chosen
 
   def score(
     self, outputs: Float[Array, "b a c"], targets: Int[Array, "b a"]

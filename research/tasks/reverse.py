@@ -23,8 +23,11 @@ class Reverse(Transduction):
     source  4 0 2
     target  4 2 6 END
 
-  Scores: a blind answer knows nothing of a token but that it is one of
-  `symbols`, and of the end but that it may come (`chance`). Cost: O(longest).
+  Scores: with n̄ tokens on average, END is right at 1 / (n̄ + 1) of the places,
+  and each symbol at n̄ / (n̄ + 1) / symbols of them; the larger is `chance`. Who
+  knows the positions of the target, but not the source, has END of the longest
+  alone. A monotonic alignment reads the wrong token everywhere but in the
+  middle. Cost: O(longest). In Grefenstette 2015.
 
   Attributes:
     symbols: the number of different tokens.
@@ -56,6 +59,11 @@ class Reverse(Transduction):
   @property
   def source_length(self) -> int:
     return self.longest
+
+  @property
+  def chance(self) -> float:
+    mean = (self.shortest + self.longest) / 2
+    return max(1.0, mean / self.symbols) / (mean + 1)
 
   def sample(self, key: RandomKey) -> Example:
     for_count, for_tokens = jax.random.split(key)

@@ -46,6 +46,10 @@ class Transduction(Task):
     """Tokens of a target as a reader wants to see them, without END."""
     return " ".join(str(token) for token in tokens)
 
+  def source_text(self, tokens: Sequence[int]) -> str:
+    """Tokens of a source as a reader wants to see them."""
+    return " ".join(str(token) for token in tokens)
+
   def pair(
     self,
     source: Shaped[Array, "s ..."],
@@ -58,7 +62,7 @@ class Transduction(Task):
 
     Args:
       source: tokens Int[s] or vectors Float[s i].
-      count: how many of them there are; the rest is padding.
+      count: how many of them there are; the rest is padding, made zero.
       target: Int[t], t = `length`, of which the last is never reached.
       size: how many tokens there are, below t; END is put behind them.
       slices: numbers of the example that results are sliced by, by name.
@@ -67,6 +71,9 @@ class Transduction(Task):
     inside = index <= size  # END is written as well
     target = jnp.where(index < size, target, END)
     inputs = jnp.concatenate([jnp.full(1, BEGIN), target[:-1]])
+    places = until(count, len(source))
+    valid = places.segments > 0  # `places.valid` is of batches
+    valid = valid.reshape(-1, *(1,) * (source.ndim - 1))
     return Example(
       inputs=jnp.where(inside, inputs, 0).astype(jnp.int32),
       places=until(size + 1, self.length),
@@ -76,7 +83,7 @@ class Transduction(Task):
       slices={
         name: jnp.full(self.length, value) for name, value in slices.items()
       },
-      source=(source, until(count, len(source))),
+      source=(jnp.where(valid, source, jnp.zeros_like(source)), places),
     )
 
 
@@ -87,3 +94,33 @@ def until(count: Int[Array, ""] | int, length: int) -> Places:
   return Places(
     jnp.where(inside, places.positions, 0), inside.astype(jnp.int32)
   )
+
+
+def stacked(*rows: Int[Array, "..."] | int) -> Int[Array, "p w"]:
+  """Tokens and rows of tokens as rows of one width, 0 behind the shorter."""
+  arrays = [jnp.atleast_1d(jnp.asarray(row, jnp.int32)) for row in rows]
+  width = max(map(len, arrays))
+  return jnp.stack([jnp.pad(row, (0, width - len(row))) for row in arrays])
+
+
+def glued(
+  pieces: Int[Array, "p w"], counts: Int[Array, "p"], length: int
+) -> tuple[Int[Array, "t"], Int[Array, ""]]:
+  """Pieces of any size one behind the other, in a row of static length.
+
+  Formula: the first counts_0 tokens of piece 0, those of piece 1 and so on,
+  then 0. Cost: O(p t).
+
+  Args:
+    pieces: a row of tokens each.
+    counts: how many of them each has; 0 for a piece that is left out.
+    length: of the row, no less than the sum of `counts`.
+
+  Returns:
+    The row Int[t], and how many tokens it has.
+  """
+  index, ends = jnp.arange(length), jnp.cumsum(counts)
+  piece = jnp.sum(index[None, :] >= ends[:, None], axis=0)
+  piece = jnp.minimum(piece, len(pieces) - 1)
+  within = jnp.clip(index - (ends - counts)[piece], 0, pieces.shape[1] - 1)
+  return jnp.where(index < ends[-1], pieces[piece, within], 0), ends[-1]

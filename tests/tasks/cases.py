@@ -4,7 +4,6 @@ Every file of `research/tasks` stands here with a record or more.
 """
 
 import atexit
-import dataclasses
 import pathlib
 import shutil
 import tempfile
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from research.tasks.arrays import Arrays
-from research.tasks.base import Task
 from research.tasks.first import FirstSymbol
 from research.tasks.labelling import ContextLabelling
 from research.tasks.latest import LatestValue
@@ -21,27 +19,13 @@ from research.tasks.patterns import NoisyPatterns
 from research.tasks.randomised import RandomisedPositions
 from research.tasks.recall import MultiQueryRecall
 from research.tasks.relations import Relations
+from research.tasks.transcription import Transcription
 from research.tasks.words import GroupWords
+from tests.tasks.case import TaskCase
+from tests.tasks.transductions import TRANSDUCTIONS
 
-
-@dataclasses.dataclass(frozen=True)
-class TaskCase:
-  """A record, and what must be true of it beside the laws.
-
-  Attributes:
-    task: the record.
-    chance: what the docstring says of the best constant, or of the best
-      position-wise answer.
-    position_wise: whether the docstring says that a table from tokens to
-      answers scores no more than `chance` either.
-    refused: fields that must not be accepted, each in a record of its own.
-  """
-
-  task: Task
-  chance: float
-  position_wise: bool = False
-  refused: tuple[dict[str, Any], ...] = ()
-
+APART = (Transcription(),)
+"""Tasks with laws of their own, as their spectra are equal up to rounding."""
 
 FOLDER = pathlib.Path(tempfile.mkdtemp())
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
@@ -294,4 +278,5 @@ CASES: dict[str, TaskCase] = {
     Arrays(_REGRESSED, part="train"),
     chance=-0.96,
   ),
+  **TRANSDUCTIONS,
 }

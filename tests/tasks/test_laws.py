@@ -12,12 +12,16 @@ import pytest
 
 from research.record import from_json, to_json
 from research.tasks.base import CrossEntropy, Example
+from research.tasks.transduction import BEGIN, END
 from tests.tasks.cases import CASES
 
 SAMPLES = 1000
 KEYS = jax.random.split(jax.random.key(1), SAMPLES)
 
 every_task = pytest.mark.parametrize("name", CASES)
+every_transduction = pytest.mark.parametrize(
+  "name", [name for name, case in CASES.items() if case.task.reads_source]
+)
 
 
 @functools.cache
@@ -40,7 +44,18 @@ def examples(name: str) -> types.SimpleNamespace:
     weights=weights,
     at=np.broadcast_to(order if batch.at is None else batch.at, weights.shape),
     slices={key: np.asarray(value) for key, value in batch.slices.items()},
+    source=jax.tree.map(np.asarray, batch.source),
   )
+
+
+def answers(name: str, row: int) -> list:
+  """What the oracle says at each place, of what the model is given."""
+  task, batch = CASES[name].task, examples(name)
+  if not task.reads_source:
+    return task.oracle(batch.inputs[row].tolist())
+  source, places = batch.source
+  written = task.oracle(source[row, places.segments[row] > 0].tolist())
+  return [*written, END, *[None] * (task.length - len(written) - 1)]
 
 
 def assert_row(example: Example, name: str, row: int) -> None:
@@ -52,18 +67,51 @@ def assert_row(example: Example, name: str, row: int) -> None:
     np.testing.assert_array_equal(one, many[row])
 
 
-@every_task
+@pytest.mark.parametrize("name", [n for n in CASES if CASES[n].told])
 def test_targets_are_the_oracles(name):
   task, batch = CASES[name].task, examples(name)
   compared = 0
   for row in range(SAMPLES):
-    answers = task.oracle(batch.inputs[row].tolist())
-    assert len(answers) == (1 if task.per_sequence else task.length)
+    told = answers(name, row)
+    assert len(told) == (1 if task.per_sequence else task.length)
     for index in np.flatnonzero(batch.weights[row]):
-      wanted = answers[batch.at[row, index]]
+      wanted = told[batch.at[row, index]]
       assert batch.targets[row, index].tolist() == wanted
       compared += 1
   assert compared == np.count_nonzero(batch.weights) >= SAMPLES
+
+
+@every_transduction
+def test_a_decoder_is_given_begin_and_what_it_is_asked_for(name):
+  """Teacher forcing: one place behind, with END as the last answer alone."""
+  batch = examples(name)
+  sizes = batch.weights.sum(axis=1).astype(int)
+  for row, size in enumerate(sizes):
+    assert batch.targets[row, size - 1] == END
+    wanted = [BEGIN, *batch.targets[row, : size - 1]]
+    assert batch.inputs[row, :size].tolist() == wanted
+    assert not {BEGIN, END} & {*wanted[1:]}
+  index = np.arange(batch.weights.shape[1])[None, :]
+  inside = index < sizes[:, None]
+  np.testing.assert_array_equal(batch.weights, inside)
+  np.testing.assert_array_equal(batch.segments, inside)
+  np.testing.assert_array_equal(batch.positions, np.where(inside, index, 0))
+
+
+@every_transduction
+def test_a_source_is_one_sequence_of_tokens(name):
+  task, (source, places) = CASES[name].task, examples(name).source
+  assert source.shape == (SAMPLES, task.source_length)
+  assert source.min() >= 0 and source.max() < task.vocabulary
+  counts = (places.segments > 0).sum(axis=1, keepdims=True)
+  assert counts.min() > 0 and counts.max() <= task.source_length
+  index = np.arange(task.source_length)[None, :]
+  inside = index < counts
+  np.testing.assert_array_equal(places.segments, inside)
+  np.testing.assert_array_equal(places.positions, np.where(inside, index, 0))
+  assert not source[~inside].any()
+  for leaf in (source, places.segments, places.positions):
+    assert leaf.dtype == np.int32
 
 
 @every_task
@@ -101,10 +149,12 @@ def test_shapes_and_dtypes_are_the_contracts(name):
 @every_task
 def test_values_are_within_their_ranges(name):
   task, batch = CASES[name].task, examples(name)
-  if task.vocabulary:
+  # What a decoder is given has been written: tokens of the target.
+  tokens = task.classes if task.reads_source else task.vocabulary
+  if tokens:
     assert batch.inputs.dtype == np.int32
     assert batch.inputs.min() >= 0
-    assert batch.inputs.max() < task.vocabulary
+    assert batch.inputs.max() < tokens
   else:
     assert batch.inputs.dtype == np.float32
     assert np.isfinite(batch.inputs[batch.segments > 0]).all()

@@ -1,0 +1,1 @@
+"""Writing token by token: greedy, by sampling, by beams."""

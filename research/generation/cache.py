@@ -1,0 +1,108 @@
+"""The cache of a stream: what stays and what changes, rows, refusals."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax.traverse_util import flatten_dict, unflatten_dict
+from jaxtyping import Array, Int
+
+from research.mixer import Source
+from research.models.model import EncoderDecoder, Model
+
+_MADE = "made"
+_FIXED = (_MADE, "source_keys", "source_values")
+"""What attention keeps of a source from the first call on."""
+
+
+def parted(cache: Any) -> tuple[Any, Any]:
+  """What changes from token to token, and what the first call made for all.
+
+  What was made is a constant here, so that the compiler leaves out the
+  question whether it has to be made.
+  """
+  moving: dict[Any, Array] = {}
+  fixed: dict[Any, Array] = {}
+  for path, leaf in flatten_dict(cache).items():
+    if path[-1] == _MADE:
+      leaf = jnp.ones(leaf.shape, leaf.dtype)
+    (fixed if path[-1] in _FIXED else moving)[path] = leaf
+  return unflatten_dict(moving), unflatten_dict(fixed)
+
+
+def joined(moving: Any, fixed: Any) -> Any:
+  """The cache of which these are the parts."""
+  return unflatten_dict({**flatten_dict(moving), **flatten_dict(fixed)})
+
+
+def repeated(tree: Any, count: int) -> Any:
+  """Every row of all leaves so many times, side by side."""
+  return jax.tree.map(lambda leaf: jnp.repeat(leaf, count, axis=0), tree)
+
+
+def rows(tree: Any, index: Int[Array, "b"]) -> Any:
+  """These rows of all leaves."""
+  return jax.tree.map(
+    lambda leaf: leaf.at[index].get(mode="promise_in_bounds"), tree
+  )
+
+
+def empty(model: Model, batch: int, length: int, source: Source | None) -> Any:
+  """The cache of a stream before its first token.
+
+  Raises:
+    ValueError: a model that does not go on token by token.
+  """
+  if isinstance(model, EncoderDecoder):
+    assert source is not None
+    return model.start(batch, length, source)
+  return model.start(batch, length)
+
+
+def check_cache(
+  model: Model, cache: Any, batch: int, source: Source | None = None
+) -> None:
+  """Refuses a cache that is not one of this model and batch size.
+
+  Args:
+    model: that goes on with the stream.
+    cache: of a stream of any length, or its shapes.
+    batch: b, the number of rows.
+    source: what an encoder made, which the decoder reads.
+
+  Raises:
+    ValueError: names the leaf, its shape and the shape allowed.
+  """
+  # An axis that differs between two lengths is as long as the stream.
+  one, two = (_shapes(model, batch, length, source) for length in (1, 2))
+  given = flatten_dict(cache)
+  for path in sorted({*one, *given}):
+    name = ".".join(("cache", *path))
+    if path not in one:
+      raise ValueError(f"{name} was given; allowed: what `start` makes")
+    if path not in given:
+      raise ValueError(f"{name} is missing; allowed: all that `start` makes")
+    pairs = zip(one[path], two[path], strict=True)
+    allowed = tuple(a if a == b else None for a, b in pairs)
+    _check_leaf(name, given[path].shape, allowed)
+
+
+def _shapes(
+  model: Model, batch: int, length: int, source: Source | None
+) -> dict[tuple[str, ...], tuple[int, ...]]:
+  cache = jax.eval_shape(lambda: empty(model, batch, length, source))
+  return {path: leaf.shape for path, leaf in flatten_dict(cache).items()}
+
+
+def _check_leaf(
+  name: str, shape: tuple[int, ...], allowed: tuple[int | None, ...]
+) -> None:
+  fits = len(shape) == len(allowed) and all(
+    wanted in (size, None) for size, wanted in zip(shape, allowed, strict=True)
+  )
+  if not fits:
+    shown = ", ".join("any" if size is None else str(size) for size in allowed)
+    raise ValueError(
+      f"{name} has shape {shape}; allowed: ({shown}), a cache of this model "
+      "and batch size"
+    )

@@ -1,0 +1,1 @@
+"""Sound: phrases, the tones that they are spoken in, and what a model hears."""

@@ -1,0 +1,176 @@
+"""Beam search against all sequences there are, and against a plain one."""
+
+import functools
+import itertools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from research.generation.beam import Beam
+from research.generation.generate import beams, generate
+from research.places import Places, whole
+from tests.generation.subjects import MODELS, SOURCE, small
+from tests.generation.subjects import variables_of as variables_for
+from tests.tolerance import assert_close
+
+C, B, T = 64, 2, 3
+"""Many classes, so that a beam may be wide; few of them can come."""
+
+MODEL = small(layers=1, vocabulary=C, classes=C)
+PROMPT = jnp.array([[5, 9, 1], [7, 0, 0]], jnp.int32)
+LENGTHS = jnp.array([3, 1], jnp.int32)
+NEVER = -100.0
+
+Line = tuple[int, ...]
+
+
+@functools.cache
+def variables_of(seed: int, likely: int) -> Any:
+  """Random parameters with which tokens from `likely` on never come."""
+  tokens = jnp.zeros((1, 2), jnp.int32)
+  places = Places(tokens, tokens + 1)
+  key = jax.random.key(seed)
+  variables = jax.tree.map(
+    lambda leaf: 1.5 * leaf, jax.jit(MODEL.init)(key, tokens, places)
+  )
+  readout = variables["params"]["readout"]
+  readout["bias"] = jnp.where(jnp.arange(C) < likely, 0.0, NEVER)
+  return variables
+
+
+@jax.jit
+def log_p(variables: Any, tokens: Any, places: Places) -> Any:
+  return jax.nn.log_softmax(MODEL.apply(variables, tokens, places))
+
+
+def table(seed: int, likely: int, length: int, row: int) -> dict[Line, Any]:
+  """The log probabilities behind every line, [c] by line."""
+  lines = np.array([*itertools.product(range(likely), repeat=length)])
+  size = int(LENGTHS[row])
+  tokens = np.zeros((256, T + 4), np.int32)
+  tokens[:, :size] = PROMPT[row, :size]
+  tokens[: len(lines), size : size + length] = lines
+  index = np.broadcast_to(np.arange(T + 4), tokens.shape)
+  inside = (index < size + length).astype(np.int32)
+  p = log_p(variables_of(seed, likely), tokens, Places(index, inside))
+  p = np.asarray(p, float)
+  return {
+    tuple(map(int, line[:number])): p[i, size + number - 1]
+    for i, line in enumerate(lines)
+    for number in range(length)
+  }
+
+
+def divided(score: float, count: int, penalty: float) -> float:
+  return score / ((5 + count) / 6) ** penalty
+
+
+def plain_search(
+  known: dict[Line, Any],
+  likely: int,
+  length: int,
+  end: int | None,
+  width: int,
+  penalty: float,
+) -> list[tuple[float, float, Line]]:
+  """Rank, score and line; all there are if `width` is large enough."""
+  live: list[tuple[float, Line]] = [(0.0, ())]
+  found = []
+  for number in range(1, length + 1):
+    longer = sorted(
+      (
+        (score + known[line][token], (*line, token))
+        for score, line in live
+        for token in range(likely)
+      ),
+      reverse=True,
+    )[:width]
+    live = [(score, line) for score, line in longer if line[-1] != end]
+    over = longer if number == length else set(longer) - set(live)
+    found += [
+      (divided(score, number, penalty), score, line) for score, line in over
+    ]
+  return sorted(found, reverse=True)[:width]
+
+
+SEARCHES = {
+  "four tokens": (4, 3, 3, Beam(width=64, penalty=0.6)),
+  "four steps": (3, 4, 2, Beam(width=32, penalty=1.0)),
+  "no penalty": (3, 4, 0, Beam(width=32, penalty=0.0)),
+  "no END": (3, 3, None, Beam(width=32)),
+  "narrow": (4, 4, 3, Beam(width=2)),
+  "narrower": (3, 4, 1, Beam(width=3, penalty=2.0)),
+}
+"""So many tokens that can come, the length, END, and the beam."""
+
+
+def test_wide_beams_hold_every_line():
+  for likely, length, end, how in SEARCHES.values():
+    lines = (
+      likely**length if end is None else likely * (likely - 1) ** (length - 1)
+    )
+    assert (how.width >= lines) == (how.width > likely)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_beams_are_those_of_a_plain_search(name):
+  likely, length, end, how = SEARCHES[name]
+  for seed in range(3):
+    given = {"length": length, "lengths": LENGTHS, "end": end, "how": how}
+    variables = variables_of(seed, likely)
+    found = beams(MODEL, variables, PROMPT, **given)
+    best = generate(MODEL, variables, PROMPT, **given)
+    for row in range(B):
+      known = table(seed, likely, length, row)
+      wanted = plain_search(known, likely, length, end, how.width, how.penalty)
+      check(found, best, row, wanted, end)
+
+
+def test_an_encoder_is_read_by_all_lines_of_its_row():
+  model = MODELS["encoder-decoder"]
+  variables, how = variables_for(model), Beam(width=4)
+  found = beams(model, variables, source=SOURCE, length=4, how=how, end=4)
+
+  @jax.jit
+  def log_p_of(tokens: Any) -> Any:
+    """Of every line with its END, all tokens at once and without a cache."""
+    source = jax.tree.map(lambda leaf: jnp.repeat(leaf, 4, axis=0), SOURCE)
+    inputs = jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)))  # BEGIN is 0
+    y = model.apply(variables, inputs, whole(inputs), source=source)
+    p = jax.nn.log_softmax(y)
+    return jnp.take_along_axis(p, tokens[..., None], axis=-1)[..., 0]
+
+  p = np.asarray(log_p_of(found.tokens.reshape(-1, 4))).reshape(3, 4, 4)
+  inside = np.arange(4) <= np.asarray(found.lengths)[..., None]
+  assert not inside.all() and (found.scores > NEVER).all()
+  assert_close(found.scores, (p * inside).sum(axis=-1), level="model")
+  lines = {tuple(map(int, line)) for line in found.tokens.reshape(-1, 4)}
+  assert len(lines) > 4  # rows read different sources
+
+
+def check(found, best, row, wanted, end):
+  """The lines with their ranks, the best first; and the best one again."""
+  ranks, _, _ = zip(*wanted, strict=True)
+  count = len(wanted)
+  assert_close(found.ranks[row, :count], np.array(ranks), level="model")
+  assert (found.ranks[row, count:] < NEVER / 4).all()
+  # Lines of almost the same rank may stand in either order.
+  by_line = {line: (rank, score) for rank, score, line in wanted}
+  seen = [line_of(found, row, i, end) for i in range(count)]
+  assert {*seen} == {*by_line}
+  told = np.stack([found.ranks[row, :count], found.scores[row, :count]], 1)
+  assert_close(told, np.array([by_line[line] for line in seen]), level="model")
+  assert (best.tokens[row] == found.tokens[row, 0]).all()
+  assert best.lengths[row] == found.lengths[row, 0]
+  assert_close(best.scores[row], found.scores[row, 0], level="model")
+
+
+def line_of(found, row, i, end) -> Line:
+  """A line with its END, behind which there are only ENDs."""
+  tokens = np.asarray(found.tokens[row, i])
+  size = int(found.lengths[row, i])
+  assert (tokens[size:] == end).all()
+  return tuple(map(int, tokens[: size + 1]))
