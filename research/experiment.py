@@ -6,8 +6,11 @@ from typing import Any, Literal
 from research.models.model import Model
 from research.record import identity, override, suggest
 from research.tasks.base import Task
+from research.training.alignment import ALIGNMENT, MONOTONICITY
+from research.training.gradients import GRADIENT
 from research.training.record import Training
-from research.training.slopes import INITIAL_SLOPE, SLOPE
+from research.training.slopes import SLOPE
+from research.training.written import SEQUENCE_ACCURACY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +55,8 @@ STREAM_DIFFERENCE = "stream_difference"
 DIFFERENCE, GRADIENT_DIFFERENCE = "difference", "gradient_difference"
 """Of a variant's numbers, from those of the variant it has to agree with."""
 
-SLOPES = (SLOPE, INITIAL_SLOPE)
-"""The metrics of an experiment that measures slopes: one number a seed."""
+SHARES = ("accuracy", SEQUENCE_ACCURACY)
+"""The metrics that are shares of examples that are right."""
 
 TIMES = (
   TIMED, MILLISECONDS, TIME_EXPONENT, MICROSECONDS, GENERATION_EXPONENT,
@@ -72,12 +75,15 @@ class Measure:
   """One number of each seed: a row of the results, or a cost of a variant.
 
   Attributes:
-    metric: "accuracy" or another score of the task, "loss", "solved";
-      one of `COSTS`; `TIMED`; one of `SLOPES`. Of an experiment with `lengths`:
-      "milliseconds", "temporary_bytes", "token_microseconds" or "state_bytes"
-      of a slice such as "length=256"; "time_exponent", "memory_exponent" or
-      "generation_exponent" of them all; of either, "stream_difference",
-      "difference" or "gradient_difference", of "all" the largest.
+    metric: "accuracy" or another score of the task, "loss", "solved"; one of
+      `COSTS`; `TIMED`; "error_rate" and "sequence_accuracy" of what a task
+      with a source has written; one of the experiment's `measures`, or
+      "initial_" and its name. Of an experiment with
+      `lengths`: "milliseconds", "temporary_bytes", "token_microseconds" or
+      "state_bytes" of a slice such as "length=256"; "time_exponent",
+      "memory_exponent" or "generation_exponent" of them all; of either,
+      "stream_difference", "difference" or "gradient_difference", of "all" the
+      largest.
   """
 
   variant: str
@@ -139,6 +145,10 @@ class Experiment:
       end.
     slopes: whether it is measured how strongly answers depend on the inputs
       that hold them, before and after training (`training/slopes.py`).
+    gradients: whether the gradients of blocks are measured, before and after
+      training (`training/gradients.py`).
+    alignment: whether it is measured where decoders look in their source,
+      before and after training (`training/alignment.py`).
     lengths: the lengths at which the mixers are timed alone, forward and
       backward, instead of being trained; () trains. The task is then
       `Task()`, and of model and training only the mixer, the width, the
@@ -164,6 +174,8 @@ class Experiment:
   difficulty: str = ""
   timed: bool = False
   slopes: bool = False
+  gradients: bool = False
+  alignment: bool = False
   lengths: tuple[int, ...] = ()
   generation: bool = False
   same: tuple[tuple[str, ...], ...] = ()
@@ -238,6 +250,17 @@ class Experiment:
     if metric in (DIFFERENCE, GRADIENT_DIFFERENCE):
       return any(variant in group[1:] for group in self.same)
     return variant in self.names()
+
+  @property
+  def measures(self) -> tuple[str, ...]:
+    """What is measured before and after training, beside scores."""
+    asked = {
+      SLOPE: self.slopes,
+      GRADIENT: self.gradients,
+      ALIGNMENT: self.alignment,
+      MONOTONICITY: self.alignment,
+    }
+    return tuple(name for name, wanted in asked.items() if wanted)
 
   @property
   def identity(self) -> str:

@@ -12,6 +12,9 @@ from research.experiment import (
 )
 from research.training.cost import Costs
 from research.training.train import Trained
+from research.training.written import ERROR_RATE, SEQUENCE_ACCURACY
+
+_COUNTED = ("edits", "sizes")
 
 Outcome = dict[str, Any]
 """The measured numbers of one variant, as plain JSON data."""
@@ -38,8 +41,10 @@ def outcome(
   for task, arrays in trained.tests.items():
     most = different.get(task, math.inf) / variant.training.seeds
     scores += _scores(task, metric, arrays, lost, most)
-  for slope, arrays in trained.slopes.items():
-    scores += _sliced("test", slope, arrays, lost, math.inf)
+  for task, arrays in trained.written.items():
+    scores += _written(task, arrays, lost)
+  for measure, arrays in trained.measures.items():
+    scores += _sliced("test", measure, arrays, lost, math.inf)
   chosen = choose(variant, trained, scores)
   seconds = max(trained.train_seconds, 1e-9)
   return {
@@ -93,6 +98,20 @@ def _scores(
   weight = arrays["weight"].astype(np.float64)
   loss = _score(task, "all", "loss", arrays["loss"], weight, lost, most)
   return [found[0], loss, *found[1:]]
+
+
+def _written(
+  task: str, arrays: Mapping[str, np.ndarray], lost: np.ndarray
+) -> list[dict[str, Any]]:
+  """Error rate and sequence accuracy of what was written."""
+  slices = {name: x for name, x in arrays.items() if name not in _COUNTED}
+  edits, sizes = (arrays[name].astype(np.float64) for name in _COUNTED)
+  rate = {"score": edits / np.maximum(sizes, 1), "weight": sizes, **slices}
+  right = {"score": 1.0 * (edits == 0), "weight": np.ones_like(edits), **slices}
+  return [
+    *_sliced(task, ERROR_RATE, rate, lost, math.inf),
+    *_sliced(task, SEQUENCE_ACCURACY, right, lost, math.inf),
+  ]
 
 
 def _sliced(

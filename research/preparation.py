@@ -6,7 +6,6 @@ import jax
 
 from research.experiment import (
   COSTS,
-  SLOPES,
   TIMED,
   Claim,
   Experiment,
@@ -21,9 +20,12 @@ from research.lengths.checks import (
 )
 from research.record import from_json, suggest, to_json
 from research.tasks.base import Task
+from research.training.alignment import check_alignment
 from research.training.devices import spread
+from research.training.measures import SLICED_BY, initial
 from research.training.plan import Plan, check_tests, plan
 from research.training.slopes import check_slopes
+from research.training.written import WRITTEN
 
 _NUMBERS = ("zero", "one", "chance")
 
@@ -62,6 +64,8 @@ def prepare(experiment: Experiment) -> dict[str, Plan]:
         plans[name] = _trained(variant, experiment.test_tasks(variant))
         if experiment.slopes:
           check_slopes(plans[name])
+        if experiment.alignment:
+          check_alignment(plans[name])
     except (ValueError, NotImplementedError) as error:
       raise ValueError(f"variant {name!r}: {error}") from error
   check_agreeing(experiment, plans)
@@ -128,9 +132,10 @@ def _check_measure(experiment: Experiment, side: Measure) -> None:
   if side.task not in tasks:
     raise ValueError(f"task = {side.task!r}; {suggest(side.task, tasks)}")
   task = tasks[side.task]
-  metrics = [task.objective.metric]
-  if experiment.slopes and side.task == "test":
-    metrics += SLOPES
+  metrics = [task.objective.metric, *(WRITTEN if task.reads_source else ())]
+  if side.task == "test":
+    for name in experiment.measures:
+      metrics += [name, initial(name)]
   if side.slice == "all":
     metrics += ["loss"]
     if "accuracy" in metrics and variant.training.target <= 1:
@@ -143,13 +148,16 @@ def _check_measure(experiment: Experiment, side: Measure) -> None:
       f"allowed: {', '.join(metrics)}"
     )
   name, _, value = side.slice.partition("=")
-  names = [] if side.slice == "all" else _slices(task)
+  names = [] if side.slice == "all" else _slices(task, side.metric)
   if side.slice != "all" and not (name in names and value):
     slices = ["all", *(f"{name}=…" for name in names)]
     raise ValueError(f"slice = {side.slice!r}; {suggest(side.slice, slices)}")
 
 
-def _slices(task: Task) -> list[str]:
-  """The names that a task's accuracy is sliced by."""
+def _slices(task: Task, metric: str) -> list[str]:
+  """The names that a metric is sliced by: its own, or those of the task."""
+  own = SLICED_BY.get(metric.removeprefix(initial("")))
+  if own:
+    return [own]
   keys = jax.random.split(jax.random.key(0), 1)
   return sorted(jax.eval_shape(task.split("test").batch, keys).slices)

@@ -233,7 +233,7 @@ class _Job:
       ),
       note=lambda text: self.told("note", name, message=text),
       stop=lambda: agreed(self.received) > 0,
-      slopes=self.experiment.slopes,
+      measures=self.experiment.measures,
     )
 
     def keep() -> dict[str, Any]:

@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from research.experiment import COSTS, TIMED, Claim, Experiment, Measure
+from research.experiment import (
+  COSTS,
+  SHARES,
+  TIMED,
+  Claim,
+  Experiment,
+  Measure,
+)
 from research.outcome import Outcome
 from research.results import Row, Summary, VerdictRow
 from research.statistics.comparison import paired_difference
@@ -66,11 +73,12 @@ def _rows(name: str, one: Outcome) -> list[Row]:
   rows = []
   for score in one["scores"]:
     values = _of_chosen(one, score["values"])
-    shares = score["metric"] == "accuracy"
+    shares = score["metric"] in SHARES
     examples = score["examples"] or None  # none in a slice that a seed lacks
     interval = mean_interval(values, examples if shares else None)
     rows.append(_row(name, one, score, score["metric"], values, interval))
-    if shares and score["slice"] == "all" and one["target"] <= 1:
+    solves = score["metric"] == "accuracy"
+    if solves and score["slice"] == "all" and one["target"] <= 1:
       solved = [float(value >= one["target"]) for value in values]
       interval = share_interval(int(sum(solved)), len(solved))
       rows.append(_row(name, one, score, "solved", solved, interval))
@@ -189,7 +197,8 @@ def _measured(
     return np.array([math.nan]), None
   key = (side.variant, side.task, side.slice)
   # Whether a seed solved the task is one trial, which hits or misses.
-  trials = {"accuracy": examples.get(key) or None, "solved": 1.0}
+  trials: dict[str, float | None] = {"solved": 1.0}
+  trials |= {metric: examples.get(key) or None for metric in SHARES}
   return np.asarray(row.values), trials.get(side.metric)
 
 

@@ -37,7 +37,8 @@ _USED = {
 }
 """What tells how mixers are timed alone; all else stays as it is in these."""
 _UNKNOWN = {
-  "timed": False, "slopes": False, "tests": (), "bounds": (), "difficulty": "",
+  "timed": False, "slopes": False, "gradients": False, "alignment": False,
+  "tests": (), "bounds": (), "difficulty": "",
 }  # fmt: skip
 """What has no meaning where nothing is trained."""
 _ALONE = {"generation": False, "same": ()}

@@ -40,6 +40,14 @@ _UNITS = {
   "accuracy": "share right",
   "slope": "powers of ten",
   "initial_slope": "powers of ten",
+  "gradient": "powers of ten",
+  "initial_gradient": "powers of ten",
+  "error_rate": "edits per token",
+  "sequence_accuracy": "share right",
+  "alignment": "share of weights",
+  "initial_alignment": "share of weights",
+  "monotonicity": "share of tokens",
+  "initial_monotonicity": "share of tokens",
 }
 """Metric → its unit; that of a squared error is the task's, squared."""
 
@@ -143,7 +151,7 @@ def limits(
   metric: str,
 ) -> None:
   """From 0 to 1 for accuracies; else as far as the values reach."""
-  if metric == "accuracy":
+  if _UNITS.get(metric, "").startswith("share"):
     set_limits(-0.02, 1.02)
     return
   known = [value for value in values if math.isfinite(value)]

@@ -13,6 +13,9 @@ from research.record import is_record, names
 from research.report.document import Block, Code, Facts, Links, Text
 from research.statistics.verdict import FEWEST_SEEDS
 from research.timing import ROUNDS
+from research.training.alignment import ALIGNMENT, MONOTONICITY
+from research.training.gradients import GRADIENT
+from research.training.slopes import SLOPE
 
 FILES = (
   ("summary.json", "all numbers and verdicts"),
@@ -61,14 +64,27 @@ def what_was_run(experiment: Experiment) -> tuple[Block, ...]:
   )
 
 
-def slopes_defined(experiment: Experiment) -> Text:
-  """What the metrics `slope` and `initial_slope` are."""
+_MEASURES = {
+  SLOPE: "log₁₀ of the norm of the gradient of the right answer’s output "
+  "(before the softmax) with respect to the embedded input that holds the "
+  "answer, over that with respect to the input that asks. 0: both count "
+  "alike; −3: a thousandth; about −38: nothing that float32 can hold.",
+  GRADIENT: "log₁₀ of the norm of the loss’s gradient with respect to all "
+  "numbers of a block, over one batch. Block 1 is next to the input.",
+  ALIGNMENT: "the share of a cross-attention’s weights, mean over its heads, "
+  "that lies on the part of the source that the token to be written is made "
+  "from. Layer 1 is next to the input.",
+  MONOTONICITY: "the share of tokens that are sought no further left in the "
+  "source than the one before, by the centres of the weights of a "
+  "cross-attention, mean over its heads.",
+}
+
+
+def measure_defined(experiment: Experiment, measure: str) -> Text:
+  """What a measure is that is taken before and after training."""
   return Text(
-    "Slope, after training, and initial slope, before it: log₁₀ of the norm of "
-    "the gradient of the right answer’s output (before the softmax) with "
-    "respect to the embedded input that holds the answer, over that with "
-    "respect to the input that asks. 0: both count alike; −3: a thousandth; "
-    f"about −38: nothing that float32 can hold. Means over "
+    f"{measure.capitalize()}, after training, and initial {measure}, before "
+    f"it: {_MEASURES[measure]} Measured on at most "
     f"{experiment.training.validation:,} test examples."
   )
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from research.experiment import SLOPES, Claim, Experiment, Measure
+from research.experiment import Claim, Experiment, Measure
 from research.plots.readable import (
   count,
   estimate,
@@ -30,9 +30,9 @@ from research.report.account import (
   again,
   certainty,
   machine,
+  measure_defined,
   number,
   said,
-  slopes_defined,
   sweep,
   what_was_run,
 )
@@ -47,6 +47,7 @@ from research.report.document import (
 )
 from research.results import Summary, VerdictRow
 from research.statistics.verdict import SEEDS_LIMIT
+from research.training.measures import initial
 
 
 def contents(
@@ -212,9 +213,11 @@ def _slices(experiment: Experiment, summary: Summary) -> tuple[Block, ...]:
     if task == "test":
       among = tables.by_task(experiment, summary)
       found += [] if among is None else [among]
-  if experiment.slopes:
-    found.append(slopes_defined(experiment))
-    for metric in SLOPES:
+    for metric in tables.written(summary.rows):
+      found += tables.by_slice(experiment, summary, task, metric)
+  for measure in experiment.measures:
+    found.append(measure_defined(experiment, measure))
+    for metric in (measure, initial(measure)):
       found += tables.by_slice(experiment, summary, "test", metric)
   if summary.rows:
     found.append(tables.by_seed(experiment, summary))

@@ -8,59 +8,15 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from research.experiment import SLOPES, Experiment
+from research.experiment import Experiment
+from research.models.sequence import SequenceModel
 from research.plots.readable import fixed
 from research.report import length_figures, tables
+from research.report.captions import CAPTIONS
 from research.report.document import Picture
 from research.results import Row, Summary
-
-CAPTIONS = {
-  "accuracy": (
-    "{score} on fresh test examples",
-    "Mean over seeds with its 95% interval; the small dots are the seeds. An "
-    "upright stroke is the best possible score where it is known, the dotted "
-    "line that of guessing.",
-  ),
-  "difficulty": (
-    "{score} by {difficulty}",
-    "Mean over seeds with 95% intervals; points of one slice stand side by "
-    "side. Faint and dotted: the best possible, where it is known.",
-  ),
-  "tests": (
-    "{score} on every test task",
-    "Mean over seeds with 95% intervals; “test” is the task trained on.",
-  ),
-  "slope": (
-    "Slope by {difficulty}",
-    "How strongly the answer depends on the input that holds it, after "
-    "training: log₁₀ of the gradient’s norm there over that at the input that "
-    "asks; means over seeds with 95% intervals.",
-  ),
-  "initial_slope": (
-    "Initial slope by {difficulty}",
-    "The same before training.",
-  ),
-  "state_size": (
-    "{score} against state size",
-    "What is carried to the next token, over all layers, 4 bytes a number; "
-    "95% intervals. Variants of several sizes are joined by a line.",
-  ),
-  "train_time": (
-    "{score} against training time",
-    "Time of the whole sweep, all seeds and learning rates; 95% intervals.",
-  ),
-  "flops": (
-    "{score} against work per example",
-    "Forward and backward, matrix products and FFTs; 95% intervals.",
-  ),
-  "curves": (
-    "{score} on validation examples during training",
-    "At the chosen learning rate: seeds thin, their mean thick, other "
-    "variants grey. A dot ends a seed that reached the target and stopped, a "
-    "cross one that diverged.",
-  ),
-}
-"""Figure → its title, and how to read it."""
+from research.training.measures import SLICED_BY, initial
+from research.training.written import ERROR_RATE
 
 AXES = {
   "state_size": ("state_size", 4, "state size (bytes, log scale)"),
@@ -102,7 +58,12 @@ def figures(
       rows, look, score, best.get("all", {}), chances.pop() if one else None
     )
   }
+  drawn |= _written(summary, look)
   drawn |= _lines(experiment, summary, look)
+  depths = _depths(experiment)
+  if len({*depths.values()}) > 2:
+    axis = "blocks (log scale)"
+    drawn["depth"] = plots.cost.against(rows, depths, axis, look, score)
   for name, (field, unit, axis) in AXES.items():
     costs = {row.variant: unit * float(getattr(row, field)) for row in rows}
     if any(math.isfinite(c) and c > 0 for c in costs.values()):
@@ -190,9 +151,14 @@ def _lines(
   ]
   difficulty = _words(experiment.difficulty)
   asked = {"difficulty": (difficulty, score, by_slice)}
-  asked |= {
-    name: (difficulty, name, by_slice) for name in SLOPES if experiment.slopes
-  }
+  for measure in experiment.measures:
+    for name in (initial(measure), measure):
+      where, axis = by_slice, difficulty
+      if measure in SLICED_BY:
+        axis = SLICED_BY[measure]
+        own = tables.slices(summary.rows, "test", name).get(axis, [])
+        where = [(part.partition("=")[2], "test", part) for part in own]
+      asked[name] = (axis, name, where)
   asked["tests"] = ("test task", score, by_task)
   drawn = {}
   for name, (axis, metric, where) in asked.items():
@@ -213,6 +179,30 @@ def _lines(
         },
       )
   return drawn
+
+
+def _written(summary: Summary, look: Mapping[str, Any]) -> dict[str, Any]:
+  """The error rates of what was written; the fewest errors first."""
+  rows = [
+    row
+    for row in summary.rows
+    if (row.task, row.slice, row.metric) == ("test", "all", ERROR_RATE)
+  ]
+  rows.sort(key=lambda row: row.mean if math.isfinite(row.mean) else math.inf)
+  if not rows:
+    return {}
+  draw = load_plots().accuracy.by_variant
+  return {ERROR_RATE: draw(rows, look, ERROR_RATE, {}, None)}
+
+
+def _depths(experiment: Experiment) -> dict[str, float]:
+  """Variant → its number of blocks, where that is a model's own."""
+  models = {name: experiment.variant(name).model for name in experiment.names()}
+  return {
+    name: float(model.layers)
+    for name, model in models.items()
+    if isinstance(model, SequenceModel)
+  }
 
 
 def _members(

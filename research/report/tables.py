@@ -7,6 +7,7 @@ from research.experiment import TIMED, Experiment
 from research.plots.readable import NONE, fixed, interval, rate, short
 from research.report.document import Cell, Table
 from research.results import Row, Summary
+from research.training.written import WRITTEN
 
 
 def metric(experiment: Experiment) -> str:
@@ -54,25 +55,25 @@ def tasks(rows: Sequence[Row]) -> list[str]:
   return list(dict.fromkeys(row.task for row in rows))
 
 
+def written(rows: Sequence[Row]) -> list[str]:
+  """The metrics of what was written, if there are any."""
+  known = {row.metric for row in rows}
+  return [name for name in WRITTEN if name in known]
+
+
 def answer(experiment: Experiment, summary: Summary) -> Table:
   """Per variant what it reached and what it cost, the best first."""
   best = bounds(experiment).get("all", {})
+  wrote = written(summary.rows)
   timed = any(row.metric == TIMED for row in summary.rows)
   columns: list[tuple[str, str]] = [
     ("variant", ""),
     (metric(experiment).replace("_", " "), "mean over seeds"),
     ("95% interval", "of the mean"),
     *([("possible", "the best that can be reached")] if best else []),
+    *((name.replace("_", " "), "written token by token") for name in wrote),
     ("solved", "seeds that reached the target"),
-    ("parameters", "learned numbers"),
-    ("state", "numbers carried to the next token, over all layers"),
-    ("FLOPs / example", "forward and backward; matrix products and FFTs"),
-    ("memory (B)", "temporary bytes of the training program"),
-    ("compile (s)", ""),
-    ("train (s)", "all seeds and learning rates of the sweep"),
-    ("examples / s", "in training, over all seeds and learning rates"),
-    ("rate", "the chosen learning rate"),
-    ("steps", "the most that any seed took"),
+    *_COSTS,
     *([("step (ms)", "of one member, variants in turn")] if timed else []),
   ]
   return Table(
@@ -83,21 +84,42 @@ def answer(experiment: Experiment, summary: Summary) -> Table:
         _score(row),
         Cell(interval(row.low, row.high)),
         *([Cell(fixed(best.get(row.variant, math.nan)))] if best else []),
+        *(_metric(summary, row.variant, name) for name in wrote),
         _solved(summary, row.variant),
-        _count(row.parameters),
-        _count(row.state_size),
-        _count(row.flops_per_example),
-        _count(row.temporary_bytes),
-        Cell(_seconds(row.compile_seconds)),
-        Cell(_seconds(row.train_seconds)),
-        _count(row.examples_per_second),
-        Cell(rate(row.learning_rate)),
-        _count(row.steps),
+        *_cost(row),
         *([_times(summary, row.variant)] if timed else []),
       )
       for row in ranked(experiment, summary)
     ),
     "Every variant, the best first",
+  )
+
+
+_COSTS = (
+  ("parameters", "learned numbers"),
+  ("state", "numbers carried to the next token, over all layers"),
+  ("FLOPs / example", "forward and backward; matrix products and FFTs"),
+  ("memory (B)", "temporary bytes of the training program"),
+  ("compile (s)", ""),
+  ("train (s)", "all seeds and learning rates of the sweep"),
+  ("examples / s", "in training, over all seeds and learning rates"),
+  ("rate", "the chosen learning rate"),
+  ("steps", "the most that any seed took"),
+)
+
+
+def _cost(row: Row) -> tuple[Cell, ...]:
+  """The columns of `_COSTS`."""
+  return (
+    _count(row.parameters),
+    _count(row.state_size),
+    _count(row.flops_per_example),
+    _count(row.temporary_bytes),
+    Cell(_seconds(row.compile_seconds)),
+    Cell(_seconds(row.train_seconds)),
+    _count(row.examples_per_second),
+    Cell(rate(row.learning_rate)),
+    _count(row.steps),
   )
 
 
@@ -226,6 +248,11 @@ def _solved(summary: Summary, variant: str) -> Cell:
   known = [value for value in row.values if math.isfinite(value)]
   hint = f"share {fixed(row.mean, 2)} {interval(row.low, row.high, 2)}"
   return Cell(f"{sum(known):.0f}/{len(row.values)}", hint=hint)
+
+
+def _metric(summary: Summary, variant: str, metric: str) -> Cell:
+  row = summary.find(variant, metric=metric)
+  return Cell(NONE) if row is None else _score(row, interval(row.low, row.high))
 
 
 def _times(summary: Summary, variant: str) -> Cell:

@@ -11,7 +11,6 @@ from jaxtyping import Array
 from research.shapes import RandomKey
 from research.tasks.base import Example, Task
 from research.training.plan import Plan
-from research.training.slopes import slopes
 from research.training.step import example_keys
 
 
@@ -48,21 +47,10 @@ def one_by_one(
     loss, score = ready.judge(parameters, example)
     return {"loss": loss, "score": score}
 
-  return _each(plan, task, key, count, judged)
+  return each(plan, task, key, count, judged)
 
 
-def slopes_one_by_one(
-  plan: Plan, parameters: Any, key: RandomKey, count: int
-) -> dict[str, Array]:
-  """Slope (as score), weight and slices of test examples, each [count a]."""
-
-  def judged(example: Example) -> dict[str, Array]:
-    return {"score": slopes(plan, parameters, example)}
-
-  return _each(plan, plan.task.split("test"), key, count, judged)
-
-
-def _each(
+def each(
   plan: Plan,
   task: Task,
   key: RandomKey,

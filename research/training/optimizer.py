@@ -33,12 +33,15 @@ def optimizer(
 
 
 def schedule(training: Training) -> Callable[[jax.Array], jax.Array]:
-  """The unit schedule: linear warm-up to 1, then constant or cosine to 0."""
+  """The unit schedule: linear warm-up to 1, then what the record says."""
 
   def unit(step: jax.Array) -> jax.Array:
     rise = jnp.minimum(1.0, (step + 1) / (training.warmup + 1))
     if training.schedule == "constant":
       return rise
+    if training.schedule == "inverse_sqrt":
+      begin = training.warmup + 1
+      return rise * jnp.sqrt(begin / jnp.maximum(step + 1, begin))
     rest = max(training.steps - training.warmup, 1)
     done = jnp.clip((step - training.warmup) / rest, 0.0, 1.0)
     return rise * 0.5 * (1.0 + jnp.cos(jnp.pi * done))

@@ -12,7 +12,7 @@ from research.models.encoder_decoder import EncoderDecoder
 from research.models.model import Model
 from research.positions.base import InputPosition
 from research.record import walk
-from research.tasks.base import Example, Split, Task
+from research.tasks.base import CrossEntropy, Example, Split, Task
 from research.training.record import Training
 
 
@@ -46,6 +46,7 @@ class Plan:
     parameters: dict,
     batch: Example,
     dropout: jax.Array | None = None,
+    smoothing: float = 0.0,
   ) -> tuple[Float[Array, "b a"], Float[Array, "b a"]]:
     """Loss and score of every position of a batch that is scored, else 0.
 
@@ -59,7 +60,8 @@ class Plan:
     extra = (1,) * (batch.targets.ndim - scored.ndim)
     asked = scored.reshape(scored.shape + extra)
     targets = jnp.where(asked, batch.targets, jnp.zeros_like(batch.targets))
-    loss = objective.loss(outputs, targets)
+    how = {"smoothing": smoothing} if smoothing else {}
+    loss = objective.loss(outputs, targets, **how)
     score = objective.score(outputs, targets)
     score = jnp.where(jnp.isfinite(loss), score, jnp.nan)
     return jnp.where(scored, loss, 0.0), jnp.where(scored, score, 0.0)
@@ -71,7 +73,8 @@ class Plan:
     dropout: jax.Array | None = None,
   ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """The weighted sum of the losses of a batch, and the sum of weights."""
-    losses, _ = self.judge(parameters, batch, dropout)
+    smoothing = self.training.label_smoothing
+    losses, _ = self.judge(parameters, batch, dropout, smoothing)
     return jnp.sum(losses * batch.weights), jnp.sum(batch.weights)
 
 
@@ -82,6 +85,12 @@ def plan(task: Task, model: Model, training: Training) -> Plan:
     ValueError: whatever does not fit, with field, value and what is allowed.
   """
   ready = Plan(task, fit(model, task), training)
+  smoothed = training.label_smoothing > 0
+  if smoothed and not isinstance(task.objective, CrossEntropy):
+    raise ValueError(
+      f"training.label_smoothing = {training.label_smoothing} with "
+      f"{type(task).__name__}; allowed: 0, as it has no classes"
+    )
   _try(ready, ("train", "validation", "test"))
   return ready
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import jax
@@ -11,8 +11,9 @@ import numpy as np
 from research.processes import gathered, placed
 from research.tasks.base import Task
 from research.training.devices import Spread, spread
-from research.training.evaluation import one_by_one, slopes_one_by_one
+from research.training.evaluation import one_by_one
 from research.training.loop import chunk
+from research.training.measures import MEASURES, Measuring
 from research.training.member import (
   Member,
   State,
@@ -21,9 +22,10 @@ from research.training.member import (
   root,
 )
 from research.training.plan import Plan
+from research.training.written import written_one_by_one
 
-_SLOPES = ""
-"""Its place among the programs of test tasks: no task has this name."""
+Checks = Mapping[str, Callable[[Any], dict[str, np.ndarray]]]
+"""By name: from the parameters to what was found, on the host."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Programs:
     chunk: stacked State → (stacked State, mean training losses [m]).
     tests: test task → (parameters → losses, scores, weights and slices);
       "train" has the training examples, where these are finite.
-    slopes: parameters → slopes, weights and slices; None if not asked for.
+    written: test task → (parameters → edits, sizes and slices), of tasks with
+      a source.
+    measures: metric → (parameters → scores, weights and slices).
     compile_seconds: of all of them.
     temporary_bytes: of the chunk, by the compiler's own analysis.
   """
@@ -46,8 +50,9 @@ class Programs:
   real: int
   start: Callable[[], State]
   chunk: Callable[[State], tuple[State, Any]]
-  tests: Mapping[str, Callable[[Any], dict[str, np.ndarray]]]
-  slopes: Callable[[Any], dict[str, np.ndarray]] | None
+  tests: Checks
+  written: Checks
+  measures: Checks
   compile_seconds: float
   temporary_bytes: int
 
@@ -56,7 +61,7 @@ def compile_programs(
   plan: Plan,
   tests: Mapping[str, Task],
   layout: Spread | None = None,
-  slopes: bool = False,
+  measures: Sequence[str] = (),
 ) -> Programs:
   """Compiles all programs of a variant.
 
@@ -64,7 +69,7 @@ def compile_programs(
     plan: what is trained.
     tests: test tasks by name.
     layout: how members lie over devices; None for all devices.
-    slopes: whether these are measured.
+    measures: the names of some of `MEASURES`.
 
   Raises:
     ValueError: the batch does not divide among devices.
@@ -75,32 +80,33 @@ def compile_programs(
   layout = layout or spread(count, training.batch)
   stacked = placed(members(training, layout.groups), layout.sharding)
   start = _start(plan, layout).lower(stacked).compile()
-  state = jax.tree.map(
-    lambda leaf, where: jax.ShapeDtypeStruct(
-      leaf.shape, leaf.dtype, sharding=where
-    ),
-    start.out_info,
-    start.output_shardings,
-  )
+  state = _shapes(start)
   advance = _chunk(plan, layout).lower(stacked, state).compile()
-  checks = {name: _check(plan, task, layout) for name, task in tests.items()}
-  if training.examples:
-    checks["train"] = _check(plan, plan.task, layout, "train")
-  if slopes:
-    checks[_SLOPES] = _slopes(plan, layout)
-  ready = {
-    name: _on_host(
-      check.lower(stacked, state.parameters).compile(), stacked, count
-    )
-    for name, check in checks.items()
-  }
+
+  def compiled(checks: Mapping[str, Any]) -> Checks:
+    return {
+      name: _on_host(
+        check.lower(stacked, state.parameters).compile(), stacked, count
+      )
+      for name, check in checks.items()
+    }
+
   return Programs(
     members=stacked,
     real=count,
     start=lambda: start(stacked),
     chunk=lambda state: advance(stacked, state),
-    slopes=ready.pop(_SLOPES, None),
-    tests=ready,
+    tests=compiled(_tests(plan, tests, layout)),
+    written=compiled(
+      {
+        name: _written(plan, task, layout)
+        for name, task in tests.items()
+        if task.reads_source
+      }
+    ),
+    measures=compiled(
+      {name: _measure(plan, MEASURES[name], layout) for name in measures}
+    ),
     compile_seconds=time.perf_counter() - begin,
     temporary_bytes=_temporary_bytes(advance),
   )
@@ -120,6 +126,27 @@ def _chunk(plan: Plan, layout: Spread) -> Any:
   return jax.jit(layout.over(advance), donate_argnums=1)
 
 
+def _shapes(start: Any) -> State:
+  """Of what the compiled program gives, and where it lies."""
+  shapes: State = jax.tree.map(
+    lambda leaf, where: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=where
+    ),
+    start.out_info,
+    start.output_shardings,
+  )
+  return shapes
+
+
+def _tests(
+  plan: Plan, tests: Mapping[str, Task], layout: Spread
+) -> dict[str, Any]:
+  checks = {name: _check(plan, task, layout) for name, task in tests.items()}
+  if plan.training.examples:
+    checks["train"] = _check(plan, plan.task, layout, "train")
+  return checks
+
+
 def _check(
   plan: Plan,
   task: Task,
@@ -136,12 +163,23 @@ def _check(
   return jax.jit(layout.over(check))
 
 
-def _slopes(plan: Plan, layout: Spread) -> Any:
-  """As many test examples as validation has: each takes a backward pass."""
+def _written(plan: Plan, task: Task, layout: Spread) -> Any:
+  """The same test examples, written token by token."""
+  count, task = plan.training.test, task.split("test")
+
+  def check(member: Member, parameters: Any) -> dict[str, Any]:
+    key = root(member.seed, "test")
+    return written_one_by_one(plan, task, parameters, key, count)
+
+  return jax.jit(layout.over(check))
+
+
+def _measure(plan: Plan, measure: Measuring, layout: Spread) -> Any:
+  """As many test examples as validation has: some take a backward pass."""
   count = plan.training.validation
 
   def check(member: Member, parameters: Any) -> dict[str, Any]:
-    return slopes_one_by_one(plan, parameters, root(member.seed, "test"), count)
+    return measure(plan, parameters, root(member.seed, "test"), count)
 
   return jax.jit(layout.over(check))
 

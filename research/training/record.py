@@ -25,10 +25,13 @@ class Training:
   """Size of the training set; 0 for fresh examples at every step."""
   warmup: int = 50
   """Steps of linear warm-up."""
-  schedule: Literal["constant", "cosine"] = "constant"
-  """The learning rate after the warm-up; cosine ends at zero."""
+  schedule: Literal["constant", "cosine", "inverse_sqrt"] = "constant"
+  """The learning rate after the warm-up; cosine ends at zero, the other falls
+  with the root of the steps (Vaswani 2017)."""
   weight_decay: float = 0.1
   """AdamW's decoupled decay, of weights named `kernel` alone."""
+  label_smoothing: float = 0.0
+  """The share of a target that is spread over all classes (Szegedy 2016)."""
   clip: float = 1.0
   """Largest global norm of a gradient."""
   beta1: float = 0.9
@@ -74,13 +77,13 @@ class Training:
       )
     if not self.clip > 0:
       raise ValueError(f"training.clip = {self.clip}; allowed: above 0")
-    for name in ("beta1", "beta2"):
+    for name in ("beta1", "beta2", "label_smoothing"):
       if not 0 <= getattr(self, name) < 1:
         raise ValueError(
           f"training.{name} = {getattr(self, name)}; allowed: 0 to below 1"
         )
     for name, allowed in (
-      ("schedule", ("constant", "cosine")),
+      ("schedule", ("constant", "cosine", "inverse_sqrt")),
       ("selection", ("validation", "test")),
     ):
       if getattr(self, name) not in allowed:

@@ -10,8 +10,7 @@ from jaxtyping import Array, Float, Int
 from research.tasks.base import Example
 from research.training.plan import Plan
 
-SLOPE, INITIAL_SLOPE = "slope", "initial_slope"
-"""The metrics, after training and before it."""
+SLOPE = "slope"
 
 SMALLEST = float(np.finfo(np.float32).tiny)
 """What a norm counts as that is smaller: log₁₀ of it is −37.9."""

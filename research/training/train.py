@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,10 +12,10 @@ from research.processes import gathered, largest
 from research.tasks.base import Task
 from research.training.checkpoint import Checkpoints
 from research.training.devices import Spread
+from research.training.measures import initial
 from research.training.member import RUNNING, STATUS, State
 from research.training.plan import Plan
 from research.training.programs import Programs, compile_programs
-from research.training.slopes import INITIAL_SLOPE, SLOPE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,9 @@ class Trained:
     validation: the last validation score; NaN where diverged.
     tests: test task → losses, scores, weights, slices [m count a].
     parameters: stacked.
-    slopes: before and after training, by metric; as tests have it.
+    measures: before and after training, by metric; as tests have it.
+    written: test task → edits, sizes and slices [m count 1] of what was
+      written, where a task has a source.
   """
 
   status: list[str]
@@ -59,7 +61,10 @@ class Trained:
   train_seconds: float
   temporary_bytes: int
   examples: int
-  slopes: dict[str, dict[str, np.ndarray]] = dataclasses.field(
+  measures: dict[str, dict[str, np.ndarray]] = dataclasses.field(
+    default_factory=dict
+  )
+  written: dict[str, dict[str, np.ndarray]] = dataclasses.field(
     default_factory=dict
   )
 
@@ -79,7 +84,7 @@ def train(
   note: Callable[[str], None] = lambda text: None,
   stop: Callable[[], bool] = lambda: False,
   layout: Spread | None = None,
-  slopes: bool = False,
+  measures: Sequence[str] = (),
 ) -> Trained:
   """Trains all members of a variant side by side.
 
@@ -97,13 +102,13 @@ def train(
     note: told of damaged checkpoints.
     stop: asked after compiling and after every chunk.
     layout: how members lie over devices; None for all devices.
-    slopes: whether these are measured, before and after training.
+    measures: the names of those taken before and after training.
 
   Raises:
     Stopped: `stop` said so; what was trained is in the checkpoints, if there
       are any.
   """
-  programs = compile_programs(plan, tests, layout, slopes)
+  programs = compile_programs(plan, tests, layout, measures)
   if stop():  # asked while compiling, with nothing new to save
     raise Stopped
   state, seconds = programs.start(), 0.0
@@ -179,18 +184,20 @@ def _trained(
     train_seconds=seconds,
     temporary_bytes=programs.temporary_bytes,
     examples=int(steps.sum()) * plan.training.batch,
-    slopes=_slopes(programs, state),
+    measures=_measures(programs, state),
+    written={
+      name: write(state.parameters) for name, write in programs.written.items()
+    },
   )
 
 
-def _slopes(programs: Programs, state: State) -> dict[str, Any]:
-  if programs.slopes is None:
-    return {}
-  first = programs.start()
-  return {
-    INITIAL_SLOPE: programs.slopes(first.parameters),
-    SLOPE: programs.slopes(state.parameters),
-  }
+def _measures(programs: Programs, state: State) -> dict[str, Any]:
+  found = {}
+  first = programs.start() if programs.measures else state
+  for name, measure in programs.measures.items():
+    found[initial(name)] = measure(first.parameters)
+    found[name] = measure(state.parameters)
+  return found
 
 
 def _real(programs: Programs, stacked: Any) -> np.ndarray:

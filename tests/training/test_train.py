@@ -26,7 +26,7 @@ def compiled_once():
     )
     patch.setattr(
       "research.training.train.compile_programs",
-      lambda plan, tests, layout, slopes: compiled(plan.training),
+      lambda plan, tests, layout, measures: compiled(plan.training),
     )
     yield
 
