@@ -13,7 +13,8 @@ def contender(name: str, of: str) -> Callable[[int], int]:
 
   Args:
     name: of the contender.
-    of: the vocabulary that it trains with, or the length of its rows.
+    of: the vocabulary that it trains with, the length of its rows, their
+      number, or that of layers.
   """
   if name.startswith("attention-"):
     from research.bench import attention
@@ -23,6 +24,14 @@ def contender(name: str, of: str) -> Callable[[int], int]:
     from research.bench import recurrence
 
     return recurrence.prepare(name.removeprefix("recurrence-"), int(of))
+  if name.startswith("decoding-"):
+    from research.bench import decoding
+
+    return decoding.prepare(name.removeprefix("decoding-"), int(of))
+  if name.startswith("transformer-"):
+    from research.bench import transformer
+
+    return transformer.prepare(name.removeprefix("transformer-"), int(of))
   size = SIZES[of]
   if name.startswith("torch"):
     from research.bench import torch_peer

@@ -23,6 +23,8 @@ _PRODUCT = ("product", "256")
 _ALONE = {
   "attention": "research.command.bench_attention",
   "recurrence": "research.command.bench_recurrence",
+  "decoding": "research.command.bench_decoding",
+  "transformer": "research.command.bench_transformer",
 }
 """What is timed alone, and the module that makes its tables."""
 
@@ -43,11 +45,16 @@ def parser() -> Parser:
     "`bench attention` times attention alone, forward and backward, in blocks "
     "and beside its peers, its memory, a window, and decoding with a cache. "
     "`bench recurrence` times LSTM and GRU, forward and backward, beside those "
-    "of Flax and PyTorch. `bench forms` times all forms of fast weights, of "
+    "of Flax and PyTorch. `bench decoding` times greedy decoding with a cache, "
+    "of a decoder alone and of an encoder and a decoder, and its compilation. "
+    "`bench transformer` times a training step of an encoder and a decoder "
+    "beside that of `torch.nn.Transformer`, and the compilation of 8 and 64 "
+    "layers. `bench forms` times all forms of fast weights, of "
     "linear recurrences and of long convolutions at lengths of 64 to 8,192, "
     "in one process, and what `auto` picks beside the fastest.",
     "examples:\n\n  mixerlab bench --rounds 7\n  mixerlab bench attention\n"
-    "  mixerlab bench recurrence\n  mixerlab bench forms",
+    "  mixerlab bench recurrence\n  mixerlab bench decoding\n"
+    "  mixerlab bench transformer\n  mixerlab bench forms",
   )
   result.add_argument(
     "what",

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,8 @@ from research.tasks.transduction import SYMBOLS, Transduction
 
 RATE = 4000
 """Samples a second."""
+
+Order = Literal["phrase", "shuffled"]
 
 _CENTRE = samples(WINDOW, RATE) // 2
 _HOP = samples(HOP, RATE)
@@ -55,6 +57,8 @@ class Transcription(Transduction):
   Cost: O(samples + frames · 25 ms · bands) an example.
 
   Attributes:
+    order: of the characters: that of the phrase; or drawn anew for every
+      example, so that what was written before says nothing of what comes.
     part: which phrases there are; modifiers and nouns of "test" are trained
       on, their pairs are not.
     bands: of the log-mel spectra.
@@ -67,6 +71,7 @@ class Transcription(Transduction):
     overlap: seconds in which a tone fades while the next one begins.
   """
 
+  order: Order = "phrase"
   part: Part = "all"
   bands: int = 16
   snr: float = 5.0
@@ -77,6 +82,7 @@ class Transcription(Transduction):
   overlap: float = 0.006
 
   def __post_init__(self) -> None:
+    check_choice(self, "order", Order)
     check_choice(self, "part", Part)
     why = "which are wider than the steps between frequencies"
     check_number(self, "bands", 2, 40, why)
@@ -151,7 +157,7 @@ class Transcription(Transduction):
     row, when = self._plan(key)
     phrases = table(self.part)
     size = jnp.asarray(phrases.sizes)[row]
-    characters = jnp.asarray(phrases.characters)[row]
+    characters = self._characters(key, row)
     count = _frame(jnp.max(when.ends)) + _TAIL
     spectra = log_mel(self._sound(key, characters, when), RATE, self.bands)
     valid = jnp.arange(self.source_length) < count
@@ -165,8 +171,7 @@ class Transcription(Transduction):
   def sound(self, key: RandomKey) -> Float[Array, "samples"]:
     """The waveform that `sample` hears, `RATE` samples a second."""
     row, when = self._plan(key)
-    characters = jnp.asarray(table(self.part).characters)[row]
-    return self._sound(key, characters, when)
+    return self._sound(key, self._characters(key, row), when)
 
   def oracle(self, inputs: Sequence[Any]) -> list[Any]:
     """What was spoken, from the windows of each character.
@@ -197,6 +202,16 @@ class Transcription(Transduction):
       best = 0 if silent else 1 + sums.index(max(sums))
       answers.append(SYMBOLS + best)
     return answers
+
+  def _characters(self, key: RandomKey, row: Array) -> Int[Array, "t"]:
+    """Those of a phrase, in the order in which they are spoken."""
+    phrases = table(self.part)
+    characters = jnp.asarray(phrases.characters)[row]
+    if self.order == "phrase":
+      return characters
+    drawn = jax.random.uniform(jax.random.fold_in(key, 2), characters.shape)
+    there = jnp.arange(LONGEST) < jnp.asarray(phrases.sizes)[row]
+    return characters[jnp.argsort(jnp.where(there, drawn, jnp.inf))]
 
   def _plan(self, key: RandomKey) -> tuple[Int[Array, ""], Timing]:
     """The number of the phrase, and when its characters sound."""

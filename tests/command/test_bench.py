@@ -27,7 +27,7 @@ def test_nothing_to_time_is_refused(option):
     bench.main([f"--{option}", "0"])
 
 
-@pytest.mark.parametrize("what", ["attention", "recurrence"])
+@pytest.mark.parametrize("what", [*bench._ALONE])
 def test_a_vocabulary_is_of_training_alone(what):
   with pytest.raises(ValueError, match=f"vocabulary = 256 with {what}; all"):
     bench.main([what, "--vocabulary", "256"])

@@ -28,6 +28,14 @@ def test_cross_entropy_by_hand():
   )
 
 
+def test_smoothed_cross_entropy_by_hand():
+  """Shares 1/4, 3/4; a fifth of the target is spread over both classes."""
+  outputs = jnp.array([[[0.0, math.log(3.0)]]])
+  found = CrossEntropy().loss(outputs, jnp.array([[1]]), smoothing=0.2)
+  wanted = -0.9 * math.log(3 / 4) - 0.1 * math.log(1 / 4)
+  np.testing.assert_allclose(found, [[wanted]], rtol=1e-6)
+
+
 def test_cross_entropy_is_computed_in_float32():
   outputs = jnp.array([[[100.0, 0.0]]], jnp.bfloat16)
   loss = CrossEntropy().loss(outputs, jnp.array([[1]]))

@@ -55,6 +55,13 @@ def test_an_example_depends_on_its_key_alone():
   assert len({row.tobytes() for row in batch_of(TASK).source[0]}) == COUNT
 
 
+def test_shuffled_phrases_have_their_characters_in_another_order():
+  task = dataclasses.replace(TASK, order="shuffled")
+  there = list(zip(texts(TASK), texts(task), strict=True))
+  assert all(sorted(one) == sorted(other) for one, other in there)
+  assert sum(one != other for one, other in there) > 0.9 * COUNT
+
+
 def test_shapes_and_dtypes():
   batch = batch_of(TASK)
   spectra, places = batch.source

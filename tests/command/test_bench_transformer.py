@@ -1,0 +1,84 @@
+"""`bench transformer`: what the tables say; timing itself is no test."""
+
+import json
+
+import jax
+import pytest
+
+from research.bench import compilation, interleave, transformer
+from research.command import bench, bench_transformer
+
+SPEED = {
+  ("transformer-ours", "16"): 4.0,
+  ("transformer-torch", "16"): 2.0,
+  ("transformer-scanned", "8"): 0.5,
+  ("transformer-scanned", "64"): 0.4,
+  ("transformer-unrolled", "8"): 0.25,
+}
+
+
+@pytest.fixture
+def rates(monkeypatch):
+  """Three rounds, the last of which has half of the speed, for all alike."""
+  monkeypatch.setattr(bench_transformer, "_has_torch", lambda: True)
+
+  def taken(contenders, **told):
+    return {one: [SPEED[one], SPEED[one], SPEED[one] / 2] for one in contenders}
+
+  return taken
+
+
+def test_the_tables(rates):
+  text, data = bench_transformer.tables(rates)
+  rows = [line.split() for line in text.splitlines()]
+  assert ["mixerlab", "250.0", "1.00×"] in rows
+  assert ["torch.nn.Transformer", "500.0", "0.50×"] in rows
+  assert ["8", "scanned", "2.00", "1.00×"] in rows
+  assert ["64", "scanned", "2.50", "1.25×"] in rows
+  assert ["8", "unrolled", "4.00", "2.00×"] in rows
+  assert data["transformer-scanned"]["64"] == [0.4, 0.4, 0.2]
+
+
+def test_without_torch(rates, monkeypatch):
+  monkeypatch.setattr(bench_transformer, "_has_torch", lambda: False)
+  text, data = bench_transformer.tables(rates)
+  rows = [line.split() for line in text.splitlines()]
+  assert ["torch.nn.Transformer", "-", "-"] in rows
+  assert "transformer-torch" not in data
+
+
+def test_the_command_prints_and_keeps(rates, monkeypatch, tmp_path, capsys):
+  monkeypatch.setattr(interleave, "rates", rates)
+  file = tmp_path / "rounds.json"
+  assert bench.main(["transformer", "--json", str(file)]) == 0
+  assert capsys.readouterr().out == bench_transformer.tables(rates)[0]
+  kept = json.loads(file.read_text())
+  assert kept["transformer-ours"] == {"16": [4.0, 4.0, 2.0]}
+
+
+def test_steps_are_one_program(monkeypatch):
+  sizes = {"LAYERS": 1, "WIDTH": 4, "HEADS": 2, "LENGTH": 3, "SYMBOLS": 5}
+  for name, size in {**sizes, "BATCH": 4, "CHUNK": 2}.items():
+    monkeypatch.setattr(transformer, name, size)
+  steps = transformer.prepare("ours", 4)
+  with jax.no_tracing():
+    assert steps(5) == 4  # whole chunks
+
+
+def test_the_table_names_the_batch_that_is_timed():
+  assert int(bench_transformer.BATCH) == transformer.BATCH
+
+
+def test_every_compilation_begins_anew():
+  traced = []
+
+  def program(x):
+    traced.append(x)
+    return x
+
+  kept = jax.config.jax_enable_compilation_cache
+  try:
+    assert compilation.compilations(program, 1.0)(2) == 2
+  finally:
+    jax.config.update("jax_enable_compilation_cache", kept)
+  assert len(traced) == 2
