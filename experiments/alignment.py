@@ -7,15 +7,17 @@ decoder look when it writes one, before training and after? And does it
 transcribe phrases that it never heard?
 
 Prediction. After training the cross-attention of the last layer lies on the
-true frames, and moves on with the text; before training it lies anywhere. A
-Transformer and a recurrent encoder and decoder both learn it, and make fewer
-than 2 errors in 100 characters of phrases that were kept apart. Refuted where
-a share of weights, of steps or of errors misses the stated one.
+true frames, and moves on with the text; before training it lies anywhere. So
+says the lecture. Where the characters before tell which one comes, less need
+be heard: with the characters of each phrase shuffled, the alignment is
+closer. Fewer than 2 characters in 100 are wrong in phrases that were kept
+apart. Refuted where a share of weights, of steps or of errors misses the
+stated one.
 
 Command. `python -m experiments run alignment`, then
 `mixerlab attention alignment --variant attention` to see the maps.
 
-Minutes. 15 on 2 cores with 5 seeds.
+Minutes. 12 on 2 cores with 5 seeds.
 
 Source. H. Lee, lectures on the Transformer (2021), in own words in
 docs/questions.md; Bahdanau et al. 2015, Chan et al. 2016.
@@ -43,7 +45,9 @@ Transformers several layers and heads attend, of which often one aligns
 One element that the decoder may attend to stands for two frames, and the
 encoder may have moved what it heard by then: an alignment below 1 need not be
 a wrong one. Phrases of the test do not occur in training, though all their
-words do. Each variant has one learning rate, taken from a pilot at 10 dB."""
+words do. Each variant has one learning rate. In a pilot with one seed the
+model wrote phrases without errors and hardly aligned them, which is why there
+are shuffled ones."""
 
 LAYERS = 2
 _HEADS = 4
@@ -66,7 +70,6 @@ def experiment(scale: str) -> Experiment:
     training=training,
     variants=(
       Change("attention"),
-      Change("lstm", recurrent),
       Change("attention_shuffled", shuffled),
       Change("lstm_shuffled", (*recurrent, *shuffled)),
     ),
@@ -74,43 +77,6 @@ def experiment(scale: str) -> Experiment:
     difficulty="size",
     alignment=True,
     scale=scale,
-  )
-
-
-def _claims(name: str, words: str) -> tuple[Claim, ...]:
-  last = f"layer={LAYERS}"
-  return (
-    Claim(
-      f"{name}-transcribes",
-      f"Of phrases that were kept apart, {words} gets 2 characters in 100 or "
-      "fewer wrong.",
-      "zero",
-      Measure(name, metric="error_rate"),
-      -0.02,
-    ),
-    Claim(
-      f"{name}-listens",
-      f"In the last layer of {words}, the share of weights on the true frames "
-      "is larger after training than before, by 0.3 or more.",
-      Measure(name, last, metric="alignment"),
-      Measure(name, last, metric="initial_alignment"),
-      0.3,
-    ),
-    Claim(
-      f"{name}-monotonic",
-      f"In the last layer of {words}, 0.9 or more of the characters are sought "
-      "no further left than the one before.",
-      Measure(name, last, metric="monotonicity"),
-      "zero",
-      0.9,
-    ),
-    Claim(
-      f"{name}-learns-order",
-      "That share is larger after training than before, by 0.3 or more.",
-      Measure(name, last, metric="monotonicity"),
-      Measure(name, last, metric="initial_monotonicity"),
-      0.3,
-    ),
   )
 
 
@@ -125,10 +91,51 @@ def _model(width: int, layers: int, expansion: int) -> EncoderDecoder:
   )
 
 
-_CLAIMS = tuple(
-  claim
-  for name, words in (("attention", "a Transformer"),)
-  for claim in _claims(name, words)
+_LAST = f"layer={LAYERS}"
+_WORDS = {
+  "attention": "Phrases",
+  "attention_shuffled": "Shuffled phrases",
+  "lstm_shuffled": "Shuffled phrases, by LSTMs",
+}
+
+_CLAIMS = (
+  Claim(
+    "transcribes",
+    "Of phrases that were kept apart, 2 characters in 100 or fewer are wrong.",
+    "zero",
+    Measure("attention", metric="error_rate"),
+    -0.02,
+  ),
+  *(
+    claim
+    for name, words in _WORDS.items()
+    for claim in (
+      Claim(
+        f"{name}-listens",
+        f"{words}: in the last layer, the share of weights on the true frames "
+        "is larger after training than before, by 0.3 or more.",
+        Measure(name, _LAST, metric="alignment"),
+        Measure(name, _LAST, metric="initial_alignment"),
+        0.3,
+      ),
+      Claim(
+        f"{name}-monotonic",
+        f"{words}: in the last layer, 0.9 or more of the characters are sought "
+        "no further left than the one before.",
+        Measure(name, _LAST, metric="monotonicity"),
+        "zero",
+        0.9,
+      ),
+    )
+  ),
+  Claim(
+    "language-hides",
+    "In the last layer, the share of weights on the true frames is smaller for "
+    "phrases than for shuffled ones, by 0.2 or more.",
+    Measure("attention_shuffled", _LAST, metric="alignment"),
+    Measure("attention", _LAST, metric="alignment"),
+    0.2,
+  ),
 )
 
 _BASES = {
@@ -136,7 +143,7 @@ _BASES = {
   "laptop": (
     _model(96, LAYERS, 2),
     Training(
-      steps=2000,
+      steps=1500,
       batch=32,
       learning_rates=(2e-3,),
       seeds=5,

@@ -132,7 +132,8 @@ def _check_measure(experiment: Experiment, side: Measure) -> None:
   if side.task not in tasks:
     raise ValueError(f"task = {side.task!r}; {suggest(side.task, tasks)}")
   task = tasks[side.task]
-  metrics = [task.objective.metric, *(WRITTEN if task.reads_source else ())]
+  writes = task.reads_source and side.task != "train"
+  metrics = [task.objective.metric, *(WRITTEN if writes else ())]
   if side.task == "test":
     for name in experiment.measures:
       metrics += [name, initial(name)]

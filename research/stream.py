@@ -35,6 +35,40 @@ def streaming(module: nn.Module) -> bool:
   return False
 
 
+def _kept(
+  module: nn.Module,
+  name: str,
+  shape: tuple[int, ...],
+  dtype: Any,
+  free: int | None = None,
+) -> nn.Variable:
+  """A leaf of the cache; zeros before the first token.
+
+  Args:
+    module: the streaming module.
+    name: of the leaf.
+    shape: that it has to have.
+    dtype: of a new one.
+    free: an axis that may be as long as it is.
+
+  Raises:
+    ValueError: the cache is one of another model or batch size.
+  """
+  leaf = module.variable("cache", name, jnp.zeros, shape, dtype)
+  found = leaf.value.shape
+  alike = [
+    a == b or i == free
+    for i, (a, b) in enumerate(zip(found, shape, strict=False))
+  ]
+  if len(found) != len(shape) or not all(alike):
+    where = ".".join(("cache", *module.path, name))
+    raise ValueError(
+      f"{where} has shape {found}; allowed: {shape}, a cache of this model "
+      "and batch size"
+    )
+  return leaf
+
+
 def carried(
   module: nn.Module, start: Mapping[str, Shaped[Array, "b ..."]]
 ) -> dict[str, Array]:
@@ -45,7 +79,7 @@ def carried(
     start: arrays of the shapes and dtypes of what is carried.
   """
   return {
-    name: module.variable("cache", name, jnp.zeros_like, value).value
+    name: _kept(module, name, value.shape, value.dtype).value
     for name, value in start.items()
   }
 
@@ -84,7 +118,7 @@ def history(
   joined = {}
   for name, value in new.items():
     shape = (batch, count) + value.shape[2:]
-    kept = module.variable("cache", name, jnp.zeros, shape, value.dtype)
+    kept = _kept(module, name, shape, value.dtype)
     joined[name] = jnp.concatenate([kept.value, value], axis=1)
   valid = joined["segments"] > 0
   order = jnp.argsort(~valid, axis=1, stable=True)
@@ -109,9 +143,7 @@ def slots(
     The slot of each new token [b t]; padding has the slot of the last token
     before it. And True [b t] where there is a token to be written.
   """
-  used = module.variable(
-    "cache", "used", jnp.zeros, segments.shape[:1], jnp.int32
-  )
+  used = _kept(module, "used", segments.shape[:1], jnp.int32)
   valid = segments > 0
   slot = used.value[:, None] + jnp.cumsum(valid, axis=1) - 1
   used.value = used.value + jnp.sum(valid, axis=1, dtype=jnp.int32)
@@ -143,7 +175,7 @@ def store(
   for name, value in {**tokens, "segments": segments}.items():
     heads = value.ndim == 4
     shape = _heads_first(value.shape) if heads else value.shape
-    kept = module.variable("cache", name, jnp.zeros, shape, value.dtype)
+    kept = _kept(module, name, shape, value.dtype, 2 if heads else 1)
     # What is beyond the end is not written.
     write = jnp.where(valid, slot, kept.value.shape[2 if heads else 1])
     kept.value = _put(kept.value, value, write, heads)
@@ -190,11 +222,8 @@ def once(
     make: a function of the module, which may own parameters.
     x: what it is made of.
   """
-  kept = [
-    module.variable("cache", name, jnp.zeros, shape, x.dtype)
-    for name, shape in shapes.items()
-  ]
-  done = module.variable("cache", "made", jnp.zeros, x.shape[:1], bool)
+  kept = [_kept(module, name, shape, x.dtype) for name, shape in shapes.items()]
+  done = _kept(module, "made", x.shape[:1], bool)
   old = tuple(one.value for one in kept)
   new = nn.cond(jnp.all(done.value), lambda module, x: old, make, module, x)
   for one, before, after in zip(kept, old, new, strict=True):

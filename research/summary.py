@@ -41,7 +41,7 @@ def summarise(
     for row in _rows(change.name, outcomes[change.name])
   ]
   examples = {
-    (name, score["task"], score["slice"]): score["examples"]
+    (name, score["task"], score["slice"], score["metric"]): score["examples"]
     for name, one in outcomes.items()
     for score in one["scores"]
   }
@@ -51,7 +51,7 @@ def summarise(
 def judge(
   experiment: Experiment,
   rows: Sequence[Row],
-  examples: Mapping[tuple[str, str, str], float] | None = None,
+  examples: Mapping[tuple[str, str, str, str], float] | None = None,
 ) -> Summary:
   """The rows, and the verdicts on all claims.
 
@@ -59,7 +59,7 @@ def judge(
     experiment: whose claims these are.
     rows: of all variants.
     examples: how many test examples each seed has behind a share, by
-      variant, task and slice.
+      variant, task, slice and metric.
   """
   summary = Summary(tuple(rows), ())
   verdicts = tuple(
@@ -119,7 +119,7 @@ def _verdict(
   experiment: Experiment,
   claim: Claim,
   summary: Summary,
-  examples: Mapping[tuple[str, str, str], float],
+  examples: Mapping[tuple[str, str, str, str], float],
 ) -> VerdictRow:
   sides = (claim.left, claim.right)
   measured = [
@@ -185,7 +185,7 @@ def _against_number(
 def _measured(
   side: Measure,
   summary: Summary,
-  examples: Mapping[tuple[str, str, str], float],
+  examples: Mapping[tuple[str, str, str, str], float],
 ) -> tuple[np.ndarray, float | None]:
   """One number per seed, and the trials behind each if it is a share."""
   row = summary.find(side.variant, side.task, side.slice, side.metric)
@@ -195,11 +195,20 @@ def _measured(
     return np.full(len(any_row.values), cost), None
   if row is None:
     return np.array([math.nan]), None
-  key = (side.variant, side.task, side.slice)
-  # Whether a seed solved the task is one trial, which hits or misses.
-  trials: dict[str, float | None] = {"solved": 1.0}
-  trials |= {metric: examples.get(key) or None for metric in SHARES}
-  return np.asarray(row.values), trials.get(side.metric)
+  return np.asarray(row.values), _trials(side, examples)
+
+
+def _trials(
+  side: Measure, examples: Mapping[tuple[str, str, str, str], float]
+) -> float | None:
+  """The trials behind each seed's number, if it is a share."""
+  if side.metric == "solved":  # a seed is one trial, which hits or misses
+    return 1.0
+  if side.metric not in SHARES:
+    return None
+  return (
+    examples.get((side.variant, side.task, side.slice, side.metric)) or None
+  )
 
 
 def _number(experiment: Experiment, claim: Claim, side: str) -> float:

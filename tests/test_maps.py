@@ -128,6 +128,36 @@ def test_maps_of_another_length_are_refused():
     attended(weights(1, count=4))
 
 
+def crossed(**changes):
+  """A target of five elements over a source of two."""
+  given = {"queries": "target", "keys": "source", "spans": ((0, 2),) * 5}
+  one = weights(1, keys=2).astype(np.float32)
+  layer = Layer("Cross", "cross", one, **{**given, **changes})
+  source = Element("x"), Element("y")
+  notes = ("A note.",)
+  return Attended("two", "?", (), notes, ELEMENTS, (layer,), ELEMENTS, source)
+
+
+def test_a_layer_between_two_sequences():
+  text = maps_page(crossed(note="42 % there"))
+  page = Page(text)
+  (canvas,) = canvases(page)
+  assert (canvas["data-queries"], canvas["data-keys"]) == ("target", "source")
+  assert json.loads(canvas["data-spans"]) == [[0, 2]] * 5
+  names = [element["name"] for element in told(text)["source"]]
+  assert names == ["0: x", "1: y"]
+  assert page.all("h2") == ["Example", "Cross"]
+  assert "true alignment" in page.all("span")
+  assert "cross · 42 % there" in page.text
+  unknown = Page(maps_page(crossed(spans=())))
+  assert "true alignment" not in unknown.all("span")
+
+
+def test_spans_of_another_length_are_refused():
+  with pytest.raises(ValueError, match="are 2; allowed: 5, one for each"):
+    crossed(spans=((0, 1),) * 2)
+
+
 # Cell (1, 0) has the largest weight, (2, 0) the most negative, the rest 0.
 SIGNED = np.zeros((2, 5, 5))
 SIGNED[0, 1, 0], SIGNED[0, 2, 0] = 0.8, -0.8

@@ -157,6 +157,14 @@ def test_attention_from_parts():
   assert variables["params"]["key"]["kernel"].shape == (32, 8)
 
 
+def test_from_one_sequence_to_another():
+  names: dict = {}
+  exec(_block("how=Beam(width=4)"), names)
+  for way in ("greedy", "sampled", "best"):
+    assert names[way].tokens.shape == (8, 12)
+  assert (names["best"].scores >= -12 * 6).all()
+
+
 def test_from_python(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   names: dict = {}

@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from research.command import attended_pair as pair
 from research.comparison import Comparison, check_trained
 from research.experiment import Experiment, Variant
+from research.models.encoder_decoder import EncoderDecoder
 from research.places import gather
 from research.plots.readable import count
 from research.report.maps import Attended, Element, Layer
@@ -43,14 +45,15 @@ def attended(
   task = variant.task.split("test")
   keys = example_keys(root(jnp.uint32(seed), "test"), jnp.asarray([number]))
   batch = task.batch(keys)
-  # Without `at`: the last layer would weigh for the scored positions alone.
-  outputs, sown = model.apply(
-    variables, batch.inputs, batch.places, mutable=["intermediates"]
-  )
-  elements = _elements(task, batch, outputs)
-  maps = layers(jax.tree.map(np.asarray, sown))
+  if isinstance(model, EncoderDecoder):
+    found = _of_pair(task, model, variables, batch)
+    stacks = model.encoder.layers, model.decoder.layers
+    depth = "encoder layers {}, decoder layers {}".format(*stacks)
+  else:
+    found = _of_one(task, model, variables, batch)
+    depth = f"layers {len(found['layers'])}"
   heads = ", ".join(
-    sorted({str(len(layer.weights)) for layer in maps}, key=int)
+    sorted({str(len(layer.weights)) for layer in found["layers"]}, key=int)
   )
   return Attended(
     title=f"{comparison.experiment.name}: {name}",
@@ -59,13 +62,53 @@ def attended(
       f"{type(task).__name__}, length {task.length}",
       f"test example {number} of {variant.training.test}, from 0",
       f"seed {seed}",
-      f"layers {len(maps)}, heads {heads}",
+      f"{depth}, heads {heads}",
       f"experiment {comparison.experiment.identity}",
     ),
-    notes=_notes(task, batch, outputs, elements),
-    elements=elements,
-    layers=maps,
+    **found,
   )
+
+
+def _of_one(
+  task: Task, model: Any, variables: Any, batch: Example
+) -> dict[str, Any]:
+  """Notes, elements and layers of a model over one sequence."""
+  # Without `at`: the last layer would weigh for the scored positions alone.
+  outputs, sown = model.apply(
+    variables, batch.inputs, batch.places, mutable=["intermediates"]
+  )
+  elements = _elements(task, batch, outputs)
+  return {
+    "notes": _notes(task, batch, outputs, elements),
+    "elements": elements,
+    "layers": layers(jax.tree.map(np.asarray, sown)),
+  }
+
+
+def _of_pair(
+  task: Task, model: EncoderDecoder, variables: Any, batch: Example
+) -> dict[str, Any]:
+  """The same of an encoder–decoder, and what else it reads."""
+  outputs, sown, places = pair.looked(model, variables, batch)
+  answers = _answers(task, batch, outputs)
+  elements, read = pair.target_elements(task, batch, answers)
+  true = pair.spans(batch, places, len(elements))
+  written = pair.written_note(task, model, variables, batch)
+  found = {
+    "notes": (
+      *written,
+      "Below, each token is predicted from the true ones before it.",
+      *_notes(task, batch, outputs, elements),
+    ),
+    "elements": elements,
+    "layers": tuple(
+      pair.with_sides(layer, true)
+      for layer in layers(jax.tree.map(np.asarray, sown))
+    ),
+    "read": read,
+    "source": pair.source_elements(task, batch, places, elements),
+  }
+  return pair.without_padding(found)
 
 
 def _has_maps(variant: Variant) -> bool:
@@ -74,12 +117,13 @@ def _has_maps(variant: Variant) -> bool:
 
   def sow() -> Any:
     batch = task.batch(jax.random.split(jax.random.key(0), 1))
-    inputs = (batch.inputs, batch.places)
-    variables = model.init(jax.random.key(0), *inputs)
+    variables = model.init(jax.random.key(0), **batch.given())
     kept = {"params": variables.get("params", {})}
-    return model.apply(kept, *inputs, mutable=["intermediates"])[1]
+    return _sown(
+      model.apply(kept, **batch.given(), mutable=["intermediates"])[1]
+    )
 
-  return bool(_sown(jax.eval_shape(sow)))
+  return bool(jax.eval_shape(lambda: [weights for _, weights in sow()]))
 
 
 def _check(experiment: Experiment, variant: Variant, number: int) -> None:
@@ -96,14 +140,30 @@ def _check(experiment: Experiment, variant: Variant, number: int) -> None:
 
 
 def _sown(tree: Any) -> list[tuple[tuple[str, ...], Any]]:
-  """The weights [b h t s] of every call, with the paths of their modules."""
-  found = []
+  """The weights [b h t s] of every call, with the paths of their modules.
+
+  Those of blocks that were scanned, [blocks b h t s], are taken apart.
+  """
+  found: list[tuple[tuple[str, ...], Any]] = []
   for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-    names = [str(getattr(part, "key", "")) for part in path]
-    if "weights" in names and len(leaf.shape) == 4:
-      found.append((tuple(names[1 : names.index("weights")]), leaf))
-  # block_10 stands behind block_2.
-  return sorted(found, key=lambda pair: [_natural(name) for name in pair[0]])
+    names = tuple(str(getattr(part, "key", "")) for part in path)
+    if "weights" not in names:
+      continue
+    names = names[1 : names.index("weights")]
+    if "blocks" in names and len(leaf.shape) == 5:
+      i = names.index("blocks")
+      for block in range(leaf.shape[0]):
+        own = (*names[:i], f"block_{block}", *names[i + 1 :])
+        found.append((own, leaf[block]))
+    elif len(leaf.shape) == 4:
+      found.append((names, leaf))
+  return sorted(found, key=lambda one: _order(one[0]))
+
+
+def _order(path: tuple[str, ...]) -> list[Any]:
+  """As it is computed: block_10 behind block_2, cross behind the mixer."""
+  late = ("decoder", "cross")
+  return [(name in late, _natural(name)) for name in path]
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -118,18 +178,30 @@ def layers(tree: Any) -> tuple[Layer, ...]:
 
   Args:
     tree: the `intermediates`; an array named `weights` [b h t s] is a map.
+      Blocks that were scanned are named as if they were not.
   """
-  found = []
-  for path, weights in _sown(tree):
-    block = re.fullmatch(r"block_(\d+)", path[0]) if path else None
-    title = f"Layer {int(block[1]) + 1}" if block else "Attention"
-    found.append((title, ".".join(path), weights[0].astype(np.float32)))
+  found = [
+    (_title(path), ".".join(path), weights[0].astype(np.float32))
+    for path, weights in _sown(tree)
+  ]
   titles = [title for title, _, _ in found]
   for i, title in enumerate(titles):
     if titles.count(title) > 1:  # Several of one block get a letter each.
       letter = chr(ord("a") + titles[:i].count(title))
       found[i] = (title + letter, *found[i][1:])
   return tuple(Layer(*one) for one in found)
+
+
+def _title(path: tuple[str, ...]) -> str:
+  stack = path[0] if path and path[0] in ("encoder", "decoder") else ""
+  path = path[1:] if stack else path
+  block = re.fullmatch(r"block_(\d+)", path[0]) if path else None
+  if not block:
+    return "Attention"
+  number = int(block[1]) + 1
+  if stack and path[1:2] == ("cross",):
+    return f"Cross-attention, layer {number}"
+  return f"{stack} layer {number}".strip().capitalize()
 
 
 def _elements(task: Task, batch: Example, outputs: Any) -> tuple[Element, ...]:

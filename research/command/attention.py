@@ -1,6 +1,7 @@
 """`mixerlab attention`: what a trained model looked at, as a page of maps."""
 
 import pathlib
+from typing import Any
 
 from research.command import pages
 from research.command.arguments import Parser
@@ -38,6 +39,11 @@ def parser() -> Parser:
     "--out", metavar="FILE",
     help="where to write the page; without it into figures/ of the run",
   )  # fmt: skip
+  result.add_argument(
+    "--figure", action="store_true",
+    help="draw the cross-attention nearest to the true alignment as well, as "
+    ".svg, .pdf and .png beside the page",
+  )  # fmt: skip
   return result
 
 
@@ -58,12 +64,46 @@ def main(arguments: list[str]) -> int:
   from research.results import atomic
 
   seen = attended(load(folder), options.variant, options.seed, options.example)
+  drawn = _figure(options.variant, seen) if options.figure else None
   if not options.out:
     out.parent.mkdir(exist_ok=True)
   with atomic(out) as file:
     file.write(maps_page(seen))
   print(out)
+  if drawn:
+    from research.plots.style import save
+
+    save(drawn, out.parent, out.stem)
+    print(out.with_suffix(".svg"))
   return 0
+
+
+def _figure(variant: str, seen: Any) -> Any:
+  """The cross-attention as a matplotlib figure, without padding.
+
+  Raises:
+    ValueError: there is no cross-attention.
+  """
+  from research.command.attended_pair import best_crossing
+  from research.report.figures import load_plots
+
+  layer = best_crossing(seen.layers)
+  if layer is None:
+    raise ValueError(
+      f"--figure with variant = {variant!r}, which has no cross-attention; "
+      "allowed: a variant of EncoderDecoder"
+    )
+  rows, columns = (
+    range(1 + max(i for i, element in enumerate(side) if not element.padding))
+    for side in (seen.elements, seen.source)
+  )
+  return load_plots().cross.cross_attention(
+    layer.weights.mean(axis=0)[: len(rows), : len(columns)],
+    [seen.elements[i].label for i in rows],
+    [seen.source[i].label for i in columns],
+    [layer.spans[i] for i in rows if layer.spans],
+    layer.title.lower(),
+  )
 
 
 def _folder(name: str) -> pathlib.Path:

@@ -29,29 +29,34 @@ _ALONE = {
 """What is timed alone, and the module that makes its tables."""
 
 
+_WHAT = (
+  "Times training steps of recall by attention (length 64, width 64, 2 "
+  "layers, batch 64, float32) at vocabulary 256 and 8,192. PyTorch is timed "
+  "too where it is installed: the same model with logits everywhere, with "
+  "logits at scored positions only, compiled, and (like for like) with "
+  "the last block at scored positions only as well. Every contender has a "
+  "process of its own and the same allocator settings; they run in turn, "
+  "and what is printed are medians over rounds, of rates and of ratios "
+  "within a round. A comparison always has several members, which share "
+  "the cores: two of them are timed beside one, in steps of both. "
+  "`bench attention` times attention alone, forward and backward, in blocks "
+  "and beside its peers, its memory, a window, and decoding with a cache. "
+  "`bench recurrence` times LSTM and GRU, forward and backward, beside those "
+  "of Flax and PyTorch. `bench decoding` times greedy decoding with a cache, "
+  "of a decoder alone and of an encoder and a decoder, and its compilation. "
+  "`bench transformer` times a training step of an encoder and a decoder "
+  "beside that of `torch.nn.Transformer`, and the compilation of 8 and 64 "
+  "layers. `bench forms` times all forms of fast weights, of "
+  "linear recurrences and of long convolutions at lengths of 64 to 8,192, "
+  "in one process, and what `auto` picks beside the fastest."
+)
+
+
 def parser() -> Parser:
   """The arguments of the verb."""
   result = Parser(
     "bench",
-    "Times training steps of recall by attention (length 64, width 64, 2 "
-    "layers, batch 64, float32) at vocabulary 256 and 8,192. PyTorch is timed "
-    "too where it is installed: the same model with logits everywhere, with "
-    "logits at scored positions only, compiled, and (like for like) with "
-    "the last block at scored positions only as well. Every contender has a "
-    "process of its own and the same allocator settings; they run in turn, "
-    "and what is printed are medians over rounds, of rates and of ratios "
-    "within a round. A comparison always has several members, which share "
-    "the cores: two of them are timed beside one, in steps of both. "
-    "`bench attention` times attention alone, forward and backward, in blocks "
-    "and beside its peers, its memory, a window, and decoding with a cache. "
-    "`bench recurrence` times LSTM and GRU, forward and backward, beside those "
-    "of Flax and PyTorch. `bench decoding` times greedy decoding with a cache, "
-    "of a decoder alone and of an encoder and a decoder, and its compilation. "
-    "`bench transformer` times a training step of an encoder and a decoder "
-    "beside that of `torch.nn.Transformer`, and the compilation of 8 and 64 "
-    "layers. `bench forms` times all forms of fast weights, of "
-    "linear recurrences and of long convolutions at lengths of 64 to 8,192, "
-    "in one process, and what `auto` picks beside the fastest.",
+    _WHAT,
     "examples:\n\n  mixerlab bench --rounds 7\n  mixerlab bench attention\n"
     "  mixerlab bench recurrence\n  mixerlab bench decoding\n"
     "  mixerlab bench transformer\n  mixerlab bench forms",

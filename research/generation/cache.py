@@ -1,4 +1,4 @@
-"""The cache of a stream: what stays and what changes, rows, refusals."""
+"""The cache of a stream: what stays and what changes, and its rows."""
 
 from typing import Any
 
@@ -57,52 +57,3 @@ def empty(model: Model, batch: int, length: int, source: Source | None) -> Any:
     assert source is not None
     return model.start(batch, length, source)
   return model.start(batch, length)
-
-
-def check_cache(
-  model: Model, cache: Any, batch: int, source: Source | None = None
-) -> None:
-  """Refuses a cache that is not one of this model and batch size.
-
-  Args:
-    model: that goes on with the stream.
-    cache: of a stream of any length, or its shapes.
-    batch: b, the number of rows.
-    source: what an encoder made, which the decoder reads.
-
-  Raises:
-    ValueError: names the leaf, its shape and the shape allowed.
-  """
-  # An axis that differs between two lengths is as long as the stream.
-  one, two = (_shapes(model, batch, length, source) for length in (1, 2))
-  given = flatten_dict(cache)
-  for path in sorted({*one, *given}):
-    name = ".".join(("cache", *path))
-    if path not in one:
-      raise ValueError(f"{name} was given; allowed: what `start` makes")
-    if path not in given:
-      raise ValueError(f"{name} is missing; allowed: all that `start` makes")
-    pairs = zip(one[path], two[path], strict=True)
-    allowed = tuple(a if a == b else None for a, b in pairs)
-    _check_leaf(name, given[path].shape, allowed)
-
-
-def _shapes(
-  model: Model, batch: int, length: int, source: Source | None
-) -> dict[tuple[str, ...], tuple[int, ...]]:
-  cache = jax.eval_shape(lambda: empty(model, batch, length, source))
-  return {path: leaf.shape for path, leaf in flatten_dict(cache).items()}
-
-
-def _check_leaf(
-  name: str, shape: tuple[int, ...], allowed: tuple[int | None, ...]
-) -> None:
-  fits = len(shape) == len(allowed) and all(
-    wanted in (size, None) for size, wanted in zip(shape, allowed, strict=True)
-  )
-  if not fits:
-    shown = ", ".join("any" if size is None else str(size) for size in allowed)
-    raise ValueError(
-      f"{name} has shape {shape}; allowed: ({shown}), a cache of this model "
-      "and batch size"
-    )

@@ -1,8 +1,9 @@
 """How attention maps are drawn in a page: its rules and its script.
 
 The script takes everything from the page itself: `#told` has the elements of
-the sequence and the ramps as JSON, and each canvas its weights as float32 in
-base64. What stands in the ramps follows the page's colour scheme.
+the sequences and the ramps as JSON, and each canvas its weights as float32 in
+base64, and which elements its queries and keys are. What stands in the ramps
+follows the page's colour scheme.
 """
 
 STYLE = """
@@ -29,6 +30,7 @@ STYLE = """
 .legend i.key { width: 1rem }
 .legend .grey { background: var(--line) }
 .legend .lost { background: var(--purple) }
+.legend .true { border: 2px solid var(--orange) }
 .legend input { margin: 0; accent-color: var(--link) }
 .maps { display: grid; gap: 1rem; align-items: start; grid-auto-flow: dense;
   grid-template-columns:
@@ -77,10 +79,12 @@ const maps = [...document.querySelectorAll(".view canvas")].map(canvas => {
   shared = Math.max(shared, most);
   const picture = document.createElement("canvas");
   Object.assign(picture, {width: s, height: t});
-  const keys = s === told.elements.length ? told.elements :
+  const side = name => told[name === "target" ? "elements" : name];
+  const known = side(canvas.dataset.keys), keys = s === known.length ? known :
     Array.from({length: s}, (_, i) => ({label: `${i}`, name: `${i}`}));
   return {canvas, weights, t, s, most, picture, keys, at: null,
-    queries: told.elements, figure: canvas.closest("figure")};
+    queries: side(canvas.dataset.queries), figure: canvas.closest("figure"),
+    spans: JSON.parse(canvas.dataset.spans)};
 });
 
 function mix(stops, x) {
@@ -124,8 +128,10 @@ function letter(pen, elements, side, cell, corner, at) {
     pen.save();
     if (query) pen.translate(corner.x - 4, corner.y + (i + .5) * cell);
     else pen.translate(corner.x + (i + .5) * cell, corner.y - 4);
-    if (!query) pen.rotate(-Math.PI / 2);
-    pen.textAlign = query ? "right" : "left";
+    const single = !query && [...label].length === 1;
+    if (!query && !single) pen.rotate(-Math.PI / 2);
+    pen.textAlign = query ? "right" : single ? "center" : "left";
+    if (single) pen.textBaseline = "alphabetic";
     const tone = {"✓": "upheld", "✗": "refuted"}[mark] || "ink";
     const loud = i === at || query && mark;
     pen.font = `${loud ? "bold " : ""}10px ${font}`;
@@ -162,6 +168,12 @@ function draw(map) {
     pen.fillRect(corner.x, corner.y + i * cell, cell * s, cell));
   keys.forEach((e, i) => e.padding &&
     pen.fillRect(corner.x + i * cell, corner.y, cell, cell * t));
+  pen.strokeStyle = style("orange");
+  pen.lineWidth = cell < 8 ? 1 : 2;
+  map.spans.forEach(([first, end], i) => end > first &&
+    pen.strokeRect(corner.x + first * cell, corner.y + i * cell,
+      (end - first) * cell, cell));
+  pen.lineWidth = 1;
   pen.strokeStyle = style("faint");
   pen.strokeRect(corner.x - .5, corner.y - .5, cell * s + 1, cell * t + 1);
   pen.fillStyle = style("soft");

@@ -114,7 +114,15 @@ def load_plots() -> types.SimpleNamespace:
     ModuleNotFoundError: matplotlib is not installed; names the extra.
   """
   try:
-    from research.plots import accuracy, cost, curves, growth, slices, style
+    from research.plots import (
+      accuracy,
+      cost,
+      cross,
+      curves,
+      growth,
+      slices,
+      style,
+    )
   except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
       f"figures need {error.name}, which is not installed; allowed: "
@@ -124,6 +132,7 @@ def load_plots() -> types.SimpleNamespace:
   return types.SimpleNamespace(
     accuracy=accuracy,
     cost=cost,
+    cross=cross,
     curves=curves,
     growth=growth,
     slices=slices,

@@ -16,7 +16,8 @@ _STYLE = """
 html { color-scheme: light dark; -webkit-text-size-adjust: 100% }
 body { margin: 0; background: var(--ground); color: var(--ink);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans",
-  "Liberation Sans", sans-serif; overflow-wrap: break-word }
+  "Liberation Sans", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei",
+  sans-serif; overflow-wrap: break-word }
 main { max-width: 77rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem }
 p, li, dd { max-width: 46rem }
 a { color: var(--link) }

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from research.models.encoder_decoder import EncoderDecoder
 from research.shapes import RandomKey
@@ -13,6 +13,10 @@ from research.training.evaluation import each
 from research.training.plan import Plan
 
 ALIGNMENT, MONOTONICITY = "alignment", "monotonicity"
+
+_ALIKE = 1e-3
+"""Centres this close, in positions of the source, count as one; else rounding
+would decide where two tokens are sought at the same place."""
 
 
 def alignment(
@@ -37,13 +41,14 @@ def monotonicity(
 ) -> dict[str, Array]:
   """1 where a token is sought no further left than the one before it.
 
-  By the centres of the weights of each cross-attention, mean over heads; the
-  first token counts as right. Scores as those of `alignment`.
+  By the centres of the weights of each cross-attention, mean over heads; a
+  thousandth of a position to the left is nothing, and the first token counts
+  as right. Scores as those of `alignment`.
   """
 
   def judged(example: Example, weights: Array, where: Array) -> Array:
     centre = jnp.sum(weights * where[:, None, None, :], axis=-1)
-    back = jnp.diff(centre, axis=1, prepend=centre[:, :1]) < 0
+    back = jnp.diff(centre, axis=1, prepend=centre[:, :1]) < -_ALIKE
     return 1.0 - back
 
   return _layers(plan, parameters, key, count, judged)
@@ -51,7 +56,7 @@ def monotonicity(
 
 def cross_weights(
   model: EncoderDecoder, variables: Any, example: Example
-) -> tuple[Float[Array, "b t layers h s"], Float[Array, "b s"]]:
+) -> tuple[Float[Array, "b t layers h s"], Int[Array, "b s"]]:
   """The weights of all cross-attentions, and where their keys stand."""
   memory: Any = model.apply(variables, *example.source, method="encode")
   _, sown = model.apply(

@@ -42,19 +42,18 @@ def _norms(tree: dict[str, Any]) -> list[Array]:
   count = sum(name.startswith("block_") for name in tree)
   found = []
   if "blocks" in tree:  # scanned: all but the last have an axis in common
-    squares = jax.tree.leaves(
-      jax.tree.map(
-        lambda x: jnp.sum(jnp.square(x).reshape(len(x), -1), axis=1),
-        tree["blocks"],
-      )
-    )
-    found = list(jnp.sqrt(sum(squares[1:], squares[0])))
+    found = list(jax.vmap(_norm)(tree["blocks"]))
   first = len(found)
-  for layer in range(first, first + count):
-    leaves = jax.tree.leaves(tree[f"block_{layer}"])
-    total = sum((jnp.sum(jnp.square(x)) for x in leaves), jnp.zeros(()))
-    found.append(jnp.sqrt(total))
-  return found
+  return found + [_norm(tree[f"block_{first + i}"]) for i in range(count)]
+
+
+def _norm(tree: Any) -> Array:
+  """Of all numbers; squares alone would lose what is below 1e-19."""
+  leaves = jax.tree.leaves(tree)
+  largest = jnp.max(jnp.stack([jnp.max(jnp.abs(x)) for x in leaves]))
+  largest = jnp.maximum(largest, SMALLEST)
+  squares = [jnp.sum(jnp.square(x / largest)) for x in leaves]
+  return jnp.sqrt(sum(squares, jnp.zeros(()))) * largest
 
 
 def _shown(layers: int) -> Array:

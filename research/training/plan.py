@@ -13,6 +13,7 @@ from research.models.model import Model
 from research.positions.base import InputPosition
 from research.record import walk
 from research.tasks.base import CrossEntropy, Example, Split, Task
+from research.tasks.transduction import Transduction
 from research.training.record import Training
 
 
@@ -189,6 +190,8 @@ def _last(task: Task, source: bool) -> int:
 
   Where a task does not tell, some examples are looked at.
   """
+  if source and isinstance(task, Transduction):
+    return task.source_length - 1
   if task.positions is not None and not source:
     return task.positions - 1
   keys = jax.random.split(jax.random.key(0), 64)

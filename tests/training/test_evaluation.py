@@ -66,6 +66,34 @@ def test_outputs_that_are_nan_score_nan(results):
   assert not examples["score"][~scored].any()
 
 
+def test_targets_are_smoothed_in_training_alone():
+  """A smoothed loss is the plain one, and a share of the mean over classes."""
+  sharp, smooth = ready(), ready(label_smoothing=0.25)
+
+  @jax.jit
+  def everything():
+    parameters = initialise(sharp, member()).parameters
+    key = root(jnp.uint32(0), "validation")
+    batch = TASK.batch(jax.random.split(key, 4))
+    return {
+      "outputs": sharp.apply(parameters, batch),
+      "batch": batch,
+      "losses": [made.loss(parameters, batch) for made in (sharp, smooth)],
+      "pooled": [pooled(made, parameters, key, 4) for made in (sharp, smooth)],
+    }
+
+  found = jax.tree.map(np.array, everything())
+  outputs, weights = found["outputs"], found["batch"].weights
+  likely = outputs - np.logaddexp.reduce(outputs, axis=-1, keepdims=True)
+  even = -(likely.mean(axis=-1) * weights).sum()
+  (plain, total), (loss, same) = found["losses"]
+  assert total == same == weights.sum()
+  np.testing.assert_allclose(loss, 0.75 * plain + 0.25 * even, rtol=1e-5)
+  assert abs(loss - plain) > 1e-3
+  first, second = found["pooled"]
+  assert first == second
+
+
 @dataclasses.dataclass(frozen=True)
 class Half(Before):
   """Says which of its splits are asked for examples."""

@@ -40,6 +40,16 @@ def test_the_rate_falls_along_half_a_cosine_to_zero():
   np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
 
 
+def test_the_rate_falls_with_the_root_of_the_steps():
+  """Up to a factor Vaswani's min(s^−½, s · w^−3⁄2), s counted from 1."""
+  training = Training(warmup=3, schedule="inverse_sqrt")
+  steps = np.array([0, 1, 2, 3, 4, 5, 15, 99])
+  s, w = steps + 1.0, 4.0
+  expected = np.minimum(s**-0.5, s * w**-1.5) / w**-0.5
+  np.testing.assert_allclose(curve(training, steps), expected, rtol=1e-6)
+  assert curve(training, [15])[0] == pytest.approx(0.5)
+
+
 def updates(rate, decay, training, count=3):
   """The sum of several updates."""
   update = optimizer(training, jnp.asarray(rate), jnp.asarray(decay))

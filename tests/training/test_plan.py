@@ -8,15 +8,27 @@ from research.attention.layer import Attention
 from research.mixer import Mixer
 from research.positions.learned import LearnedPosition
 from research.positions.rotary import Rotary
+from research.tasks.base import SquaredError
+from research.tasks.grammar import Grammar
 from research.tasks.labelling import ContextLabelling
 from research.tasks.patterns import NoisyPatterns
 from research.tasks.randomised import RandomisedPositions
 from research.training.plan import check_tests, fit, plan
+from tests.training import reversal
 from tests.training.problem import MODEL, TASK, TRAINING
 
 
 def model(**fields):
   return MODEL.copy(parent=None, **fields)
+
+
+def tables(source, target):
+  """The model that reads a source, with learned positions."""
+  return reversal.MODEL.copy(
+    parent=None,
+    source_position=LearnedPosition(length=source),
+    target_position=LearnedPosition(length=target),
+  )
 
 
 def test_the_task_tells_the_model_its_sizes():
@@ -56,6 +68,26 @@ CASES = {
     TASK,
     r"model.position.length = 7 with positions up to 7; allowed: 8 or more",
   ),
+  "no source": (
+    reversal.MODEL,
+    TASK,
+    "model = EncoderDecoder with Before; allowed: SequenceModel",
+  ),
+  "source": (
+    MODEL,
+    reversal.TASK,
+    "model = SequenceModel with Located; allowed: EncoderDecoder",
+  ),
+  "source positions": (
+    tables(source=3, target=5),
+    reversal.TASK,
+    "model.source_position.length = 3 with positions up to 3; allowed: 4 or",
+  ),
+  "target positions": (
+    tables(source=4, target=4),
+    reversal.TASK,
+    "model.target_position.length = 4 with positions up to 4; allowed: 5 or",
+  ),
   "one-hot": (
     model(width=4, embedding="one_hot"),
     TASK,
@@ -76,6 +108,40 @@ def test_positions_that_a_task_tells_are_believed():
   plan(task, model(position=LearnedPosition(length=500)), TRAINING)
   with pytest.raises(ValueError, match="positions up to 499; allowed: 500 or"):
     plan(task, model(position=LearnedPosition(length=499)), TRAINING)
+
+
+def test_source_and_target_have_tables_of_their_own_lengths():
+  plan(reversal.TASK, tables(source=4, target=5), TRAINING)
+
+
+def test_the_longest_source_counts_and_not_those_that_are_likely():
+  task = Grammar()
+  length = task.source_length
+  plan(task, tables(length, task.length), TRAINING)
+  last = f"positions up to {length - 1}; allowed: {length} or more"
+  with pytest.raises(ValueError, match="model.source_position.* " + last):
+    plan(task, tables(length - 1, task.length), TRAINING)
+
+
+def test_labels_are_not_smoothed_where_there_are_none():
+  smooth = dataclasses.replace(TRAINING, label_smoothing=0.1)
+  plan(TASK, MODEL, smooth)
+  message = "training.label_smoothing = 0.1 with Regression; allowed: 0, as"
+  with pytest.raises(ValueError, match=message):
+    plan(Regression(), MODEL, smooth)
+
+
+@dataclasses.dataclass(frozen=True)
+class Regression(type(TASK)):
+  """The tokens before are numbers to come close to."""
+
+  objective: SquaredError = SquaredError()
+  classes: int = 1
+
+  def sample(self, key):
+    example = super().sample(key)
+    targets = example.targets[:, None].astype("float32")
+    return dataclasses.replace(example, targets=targets)
 
 
 class Uncounted(Attention):

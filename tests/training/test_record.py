@@ -25,6 +25,8 @@ CASES = [
   ("clip", 0.0, "above 0"),
   ("beta1", 1.0, "0 to below 1"),
   ("beta2", -0.1, "0 to below 1"),
+  ("label_smoothing", 1.0, "0 to below 1"),
+  ("label_smoothing", -0.1, "0 to below 1"),
 ]
 
 
@@ -34,3 +36,9 @@ def test_a_field_out_of_bounds_is_refused(field, value, allowed):
     Training(**{field: value})
   assert f"training.{field} = {value}; allowed: " in str(error.value)
   assert allowed in str(error.value)
+
+
+def test_a_schedule_that_there_is_not_is_refused(unchecked):
+  allowed = r"'linear'; allowed: \('constant', 'cosine', 'inverse_sqrt'\)"
+  with pytest.raises(ValueError, match="training.schedule = " + allowed):
+    Training(schedule="linear")
