@@ -88,12 +88,12 @@ def pictures(
   if experiment.lengths:
     return length_figures.pictures(experiment, summary, files, load_plots())
   rows = tables.ranked(experiment, summary)
-  said = ", ".join(f"{row.variant} {fixed(row.mean)}" for row in rows)
   lost = [row.variant for row in rows if not math.isfinite(row.mean)]
   less = f" Without a mean, as a seed diverged: {', '.join(lost)}."
   made = []
   for name, text in files.items():
     title, reading = CAPTIONS[name]
+    said = _said(rows if "{score}" in title else _of_all(summary, name))
     title = title.replace("{score}", tables.title(experiment))
     title = title.replace("{difficulty}", _words(experiment.difficulty))
     made.append(
@@ -101,10 +101,16 @@ def pictures(
         name,
         load_plots().style.inline(text, name),
         f"{title}. {reading}{less if lost else ''}",
-        f"Figure: {title}. Means over all slices: {said}.",
+        f"Figure: {title}.{said}",
       )
     )
   return tuple(made)
+
+
+def _said(rows: Sequence[Row]) -> str:
+  """Means in words, for who cannot see a figure."""
+  means = ", ".join(f"{row.variant} {fixed(row.mean)}" for row in rows)
+  return f" Means over all slices: {means}." if rows else ""
 
 
 def load_plots() -> types.SimpleNamespace:
@@ -192,16 +198,20 @@ def _lines(
 
 def _written(summary: Summary, look: Mapping[str, Any]) -> dict[str, Any]:
   """The error rates of what was written; the fewest errors first."""
-  rows = [
-    row
-    for row in summary.rows
-    if (row.task, row.slice, row.metric) == ("test", "all", ERROR_RATE)
-  ]
-  rows.sort(key=lambda row: row.mean if math.isfinite(row.mean) else math.inf)
+  rows = _of_all(summary, ERROR_RATE)
   if not rows:
     return {}
   draw = load_plots().accuracy.by_variant
   return {ERROR_RATE: draw(rows, look, ERROR_RATE, {}, None)}
+
+
+def _of_all(summary: Summary, metric: str) -> list[Row]:
+  """The rows of a metric over all slices, the least first."""
+  wanted = ("test", "all", metric)
+  rows = [r for r in summary.rows if (r.task, r.slice, r.metric) == wanted]
+  return sorted(
+    rows, key=lambda row: row.mean if math.isfinite(row.mean) else math.inf
+  )
 
 
 def _depths(experiment: Experiment) -> dict[str, float]:

@@ -1,11 +1,14 @@
 """`bench transformer`: what the tables say; timing itself is no test."""
 
 import json
+import os
+import subprocess
+import sys
 
 import jax
 import pytest
 
-from research.bench import compilation, interleave, transformer
+from research.bench import interleave, transformer
 from research.command import bench, bench_transformer
 
 SPEED = {
@@ -69,16 +72,31 @@ def test_the_table_names_the_batch_that_is_timed():
   assert int(bench_transformer.BATCH) == transformer.BATCH
 
 
-def test_every_compilation_begins_anew():
-  traced = []
+_TWICE = """
+import jax.numpy as jnp
+from research.bench.compilation import compilations
 
-  def program(x):
-    traced.append(x)
-    return x
+traced = []
 
-  kept = jax.config.jax_enable_compilation_cache
-  try:
-    assert compilation.compilations(program, 1.0)(2) == 2
-  finally:
-    jax.config.update("jax_enable_compilation_cache", kept)
-  assert len(traced) == 2
+def program(x):
+  traced.append(x)
+  return jnp.sin(x) * 3
+
+jnp.ones(3) + 1  # what looks for the cache, and keeps it in mind
+assert compilations(program, jnp.ones(3))(2) == 2
+assert len(traced) == 2
+"""
+
+
+def test_every_compilation_begins_anew(tmp_path):
+  """In a process of its own, whose cache on disk it shall not read."""
+  caches = {
+    "JAX_COMPILATION_CACHE_DIR": str(tmp_path),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+  }
+  subprocess.run(
+    [sys.executable, "-c", _TWICE], env={**os.environ, **caches}, check=True
+  )
+  kept = [path.name for path in tmp_path.iterdir()]
+  assert kept
+  assert not [name for name in kept if "program" in name]

@@ -48,7 +48,7 @@ def test_both_parts_have_a_cache_of_their_own():
   cache = jax.eval_shape(start)["cache"]
   assert cache["inputs"].shape == (B, 3, D)
   assert cache["mixer"]["inputs"].shape == (B, 1, D)
-  assert cache["mixer"]["mixer"]["keys"].shape == (B, T, 1, D)
+  assert cache["mixer"]["mixer"]["keys"].shape == (B, 1, T, D)
 
 
 def test_it_is_as_causal_as_its_mixer():
