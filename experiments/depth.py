@@ -10,7 +10,7 @@ is as large in the first block as in the last. With the norm behind the sum,
 shallow stacks learn, and deep ones do not with the same rates. Without norms
 the numbers grow from block to block until nothing is learnt; without the
 residual connection the tokens become alike, and no gradient comes through.
-Refuted where a share of seeds or a gradient misses the stated one.
+Refuted where an accuracy or a gradient misses the stated one.
 
 Command. `python -m experiments run depth`
 
@@ -42,7 +42,8 @@ attention alone tends to a matrix of rank 1, doubly exponentially with depth.
 Ding 2021 adds a second norm behind each half ("sandwich") to keep numbers
 small. Here every placement has the same two learning rates and a short
 warm-up; more patience may train what fails here. Width, steps and rates were
-chosen in pilots with two of the seeds, in which the claims on accuracy held."""
+chosen in pilots with two of the seeds, in which the claims on accuracy held;
+the first gradients of these two were seen as well."""
 
 
 def experiment(scale: str) -> Experiment:

@@ -2,9 +2,9 @@
 
 Question. One sequence is rewritten as another: tokens reversed, sorted, two
 numbers added, dates brought into one form, sentences translated between
-languages of other word order. An encoder and a decoder of the same size mix
-by attention, by an LSTM, by linear attention or by convolutions; the decoder
-always attends to the encoder. What do they learn to write?
+languages of other word order. An encoder and a decoder mix by attention, by
+LSTMs, by linear attention or by convolutions; the decoder always attends to
+the encoder. With about as many parameters, what do they learn to write?
 
 Prediction. Where every token of the target is found at one place of the
 source (reversal, dates), cross-attention is enough, and all four mixers
@@ -44,34 +44,41 @@ BACKGROUND = """\
 Bahdanau 2015 adds attention to recurrent encoders and decoders, Gehring 2017
 replaces both by convolutions, Vaswani 2017 by attention (WMT'14 English to
 German: 25.16 BLEU by the convolutions, 28.4 by the big Transformer), all with
-cross-attention. Katharopoulos 2020 and later
-linear mixers are mostly compared as decoders alone. Lee 2023 shows that
-addition is learnt far sooner if the sum is written from its last digit on;
-here it is written from the first. No comparison is known in which encoder and
-decoder mixers are exchanged on small tasks of this kind.
+cross-attention. Katharopoulos 2020 and later linear mixers are mostly compared
+as decoders alone. Lee 2023 shows that addition is learnt far sooner if the sum
+is written from its last digit on; here it is written from the first. No
+comparison is known in which encoder and decoder mixers are exchanged on small
+tasks of this kind.
 
 All variants add sinusoidal positions, have the same width and depth, and the
-same cross-attention."""
+same cross-attention. LSTMs have fewer units than the width, so that they have
+as many parameters as attention; convolutions have a tenth fewer. All train for
+the same number of steps, whatever they score. In a pilot, wider LSTMs,
+attention and linear attention were seen to learn reversal."""
 
 _HEADS = 4
+_MIXERS = ("attention", "lstm", "linear", "convolution")
 
 
-def _both(reader: Mixer, writer: Mixer) -> tuple[tuple[str, Mixer], ...]:
+def _mixer(name: str, width: int) -> tuple[tuple[str, Mixer], ...]:
+  """A mixer for both sides; LSTMs are narrower, as each has four kernels."""
+  part = 11 * width // 32
+  reader, writer = {
+    "attention": (Attention(_HEADS, Full()), Attention(_HEADS)),
+    "lstm": (
+      Bidirectional(LSTM(part), LSTM(part, reverse=True), join="sum"),
+      LSTM(width // 2),
+    ),
+    "linear": (
+      LinearAttention(heads=_HEADS, bidirectional=True),
+      LinearAttention(heads=_HEADS),
+    ),
+    "convolution": (
+      ShortConvolution(kernel_size=5, centred=True),
+      ShortConvolution(kernel_size=5),
+    ),
+  }[name]
   return (("model.encoder.mixer", reader), ("model.decoder.mixer", writer))
-
-
-MIXERS = {
-  "attention": _both(Attention(_HEADS, Full()), Attention(_HEADS)),
-  "lstm": _both(Bidirectional(LSTM(), LSTM(reverse=True)), LSTM()),
-  "linear": _both(
-    LinearAttention(heads=_HEADS, bidirectional=True),
-    LinearAttention(heads=_HEADS),
-  ),
-  "convolution": _both(
-    ShortConvolution(kernel_size=5, centred=True),
-    ShortConvolution(kernel_size=5),
-  ),
-}
 
 
 def experiment(scale: str) -> Experiment:
@@ -87,9 +94,11 @@ def experiment(scale: str) -> Experiment:
     model=model,
     training=training,
     variants=tuple(
-      Change(f"{task}_{mixer}", (("task", tasks[task]), *fields))
+      Change(
+        f"{task}_{mixer}", (("task", tasks[task]), *_mixer(mixer, model.width))
+      )
       for task in tasks
-      for mixer, fields in MIXERS.items()
+      for mixer in _MIXERS
     ),
     claims=_CLAIMS,
     scale=scale,
@@ -133,7 +142,7 @@ _BASES: dict[str, tuple[dict[str, Transduction], EncoderDecoder, Training]] = {
       learning_rates=(1e-3, 3e-3),
       seeds=5,
       schedule="cosine",
-      target=0.99,
+      target=1.1,
       test=1024,
     ),
   ),
@@ -154,7 +163,7 @@ _BASES: dict[str, tuple[dict[str, Transduction], EncoderDecoder, Training]] = {
       warmup=500,
       schedule="cosine",
       evaluate_every=500,
-      target=0.999,
+      target=1.1,
     ),
   ),
 }
@@ -167,8 +176,8 @@ _WORDS = {
 }
 
 _DONE = {
-  "reverse": ("Reversal", tuple(MIXERS)),
-  "dates": ("Dates", tuple(MIXERS)),
+  "reverse": ("Reversal", _MIXERS),
+  "dates": ("Dates", _MIXERS),
   "sort": ("Sorting", ("attention", "lstm")),
   "grammar": ("Translation", ("attention", "lstm")),
 }

@@ -8,9 +8,10 @@ from research.record import identity, override, suggest
 from research.tasks.base import Task
 from research.training.alignment import ALIGNMENT, MONOTONICITY
 from research.training.gradients import GRADIENT
+from research.training.measures import initial
 from research.training.record import Training
 from research.training.slopes import SLOPE
-from research.training.written import SEQUENCE_ACCURACY
+from research.training.written import ERROR_RATE, SEQUENCE_ACCURACY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +56,11 @@ STREAM_DIFFERENCE = "stream_difference"
 DIFFERENCE, GRADIENT_DIFFERENCE = "difference", "gradient_difference"
 """Of a variant's numbers, from those of the variant it has to agree with."""
 
-SHARES = ("accuracy", SEQUENCE_ACCURACY)
-"""The metrics that are shares of examples that are right."""
+SHARES = (
+  "accuracy", SEQUENCE_ACCURACY, ERROR_RATE,
+  ALIGNMENT, initial(ALIGNMENT), MONOTONICITY, initial(MONOTONICITY),
+)  # fmt: skip
+"""The metrics that are shares, of which every example has its own."""
 
 TIMES = (
   TIMED, MILLISECONDS, TIME_EXPONENT, MICROSECONDS, GENERATION_EXPONENT,

@@ -11,6 +11,7 @@ from research.experiment import (
   Variant,
 )
 from research.training.cost import Costs
+from research.training.measures import MEASURES
 from research.training.train import Trained
 from research.training.written import ERROR_RATE, SEQUENCE_ACCURACY
 
@@ -44,7 +45,9 @@ def outcome(
   for task, arrays in trained.written.items():
     scores += _written(task, arrays, lost)
   for measure, arrays in trained.measures.items():
-    scores += _sliced("test", measure, arrays, lost, math.inf)
+    # Before training no member is lost.
+    gone = lost & (measure in MEASURES)
+    scores += _sliced("test", measure, arrays, gone, math.inf)
   chosen = choose(variant, trained, scores)
   seconds = max(trained.train_seconds, 1e-9)
   return {

@@ -73,9 +73,8 @@ def _rows(name: str, one: Outcome) -> list[Row]:
   rows = []
   for score in one["scores"]:
     values = _of_chosen(one, score["values"])
-    shares = score["metric"] in SHARES
-    examples = score["examples"] or None  # none in a slice that a seed lacks
-    interval = mean_interval(values, examples if shares else None)
+    examples = _behind(score["metric"], values, score["examples"])
+    interval = mean_interval(values, examples)
     rows.append(_row(name, one, score, score["metric"], values, interval))
     solves = score["metric"] == "accuracy"
     if solves and score["slice"] == "all" and one["target"] <= 1:
@@ -86,6 +85,19 @@ def _rows(name: str, one: Outcome) -> list[Row]:
     times, interval = one[TIMED], mean_interval(one[TIMED])
     rows.append(_row(name, one, one["scores"][0], TIMED, times, interval))
   return rows
+
+
+def _behind(
+  metric: str, values: Sequence[float], examples: float | None
+) -> float | None:
+  """The examples behind each seed's share; None if it is none.
+
+  A slice that a seed lacks has no examples. Errors are a share of tokens as
+  long as there are no more of them than tokens.
+  """
+  if metric not in SHARES or any(value > 1 for value in values):
+    return None
+  return examples or None
 
 
 def _of_chosen(one: Outcome, values: list[Any]) -> list[Any]:
@@ -195,20 +207,10 @@ def _measured(
     return np.full(len(any_row.values), cost), None
   if row is None:
     return np.array([math.nan]), None
-  return np.asarray(row.values), _trials(side, examples)
-
-
-def _trials(
-  side: Measure, examples: Mapping[tuple[str, str, str, str], float]
-) -> float | None:
-  """The trials behind each seed's number, if it is a share."""
   if side.metric == "solved":  # a seed is one trial, which hits or misses
-    return 1.0
-  if side.metric not in SHARES:
-    return None
-  return (
-    examples.get((side.variant, side.task, side.slice, side.metric)) or None
-  )
+    return np.asarray(row.values), 1.0
+  known = examples.get((side.variant, side.task, side.slice, side.metric))
+  return np.asarray(row.values), _behind(side.metric, row.values, known)
 
 
 def _number(experiment: Experiment, claim: Claim, side: str) -> float:

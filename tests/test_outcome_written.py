@@ -44,14 +44,38 @@ def test_errors_are_counted_over_all_tokens_that_should_be_written():
   for (metric, part), value in wanted.items():
     row = summary.find("left", slice=part, metric=metric)
     assert row.values == pytest.approx([value] * 3), (metric, part)
-  # Seeds that agree are as sure of a share as examples are, of a rate wholly.
-  share = summary.find("left", metric="sequence_accuracy")
-  least = mean_interval([1 / 3] * 3, 3)
-  assert (share.low, share.high) == pytest.approx((least.low, least.high))
-  rate = summary.find("left", metric="error_rate")
-  assert (rate.low, rate.high) == pytest.approx((0.25, 0.25))
+  # Seeds that agree are as sure of a share as examples are.
+  for metric, mean in (("sequence_accuracy", 1 / 3), ("error_rate", 1 / 4)):
+    share, least = (
+      summary.find("left", metric=metric),
+      mean_interval([mean] * 3, 3),
+    )
+    assert (share.low, share.high) == pytest.approx((least.low, least.high))
   (solved,) = (row for row in summary.rows if row.metric == "solved")
   assert solved.slice == "all"
+
+
+def test_more_errors_than_tokens_are_no_share():
+  """Then the seeds alone tell how sure their mean is."""
+  found = counted([9, 0, 0], [2, 1, 1], [1, 1, 1])
+  found["edits"][:2] = 0  # the first seed
+  row = rows(dataclasses.replace(SWEEP, written={"test": found})).find(
+    "left", metric="error_rate"
+  )
+  expected = mean_interval([*row.values])
+  assert max(row.values) > 1
+  assert (row.low, row.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_what_was_measured_before_training_outlives_a_diverged_seed():
+  status = ["finished"] * 5 + ["diverged"]
+  one = {"score": np.ones((6, 1, 1)), "weight": np.ones((6, 1, 1))}
+  measures = {name: one for name in ("initial_gradient", "gradient")}
+  sweep = dataclasses.replace(SWEEP, measures=measures, status=status)
+  scores = outcome(experiment().variant("left"), sweep, COSTS)["scores"]
+  values = {one["metric"]: one["values"] for one in scores}
+  np.testing.assert_array_equal(values["initial_gradient"], [1.0] * 6)
+  np.testing.assert_array_equal(values["gradient"], [1.0] * 5 + [math.nan])
 
 
 def test_what_a_diverged_seed_wrote_does_not_count():

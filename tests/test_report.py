@@ -8,7 +8,7 @@ import pytest
 from research.attention.layer import Attention
 from research.report.account import describe, outline
 from research.report.contents import contents
-from research.report.tables import by_slice
+from research.report.tables import answer, brief, by_slice
 from research.report.write import figures, table, write_report
 from research.results import read_summary
 from tests import fabricated
@@ -266,3 +266,26 @@ def test_a_state_is_drawn_in_bytes():
   }
   states = {made.state for made in fabricated.MADE.values() if made.state}
   assert {4.0 * state for state in states} <= at
+
+
+def test_the_best_are_those_that_write_with_the_fewest_errors(folder):
+  """Not those that are right while they are shown the target."""
+  experiment, summary = fabricated.experiment(), read_summary(folder)
+  order = [row[0].text for row in answer(experiment, summary).rows]
+  errors = {name: 0.1 * place for place, name in enumerate(reversed(order))}
+  wrote = [
+    dataclasses.replace(
+      summary.find(name), metric="error_rate", mean=errors[name]
+    )
+    for name in order
+  ]
+  wrote[0] = dataclasses.replace(wrote[0], mean=float("nan"))
+  both = dataclasses.replace(summary, rows=(*summary.rows, *wrote))
+  expected = [*order[:0:-1], order[0]]
+  assert [row[0].text for row in answer(experiment, both).rows] == expected
+  table = brief(experiment, both)
+  assert [row[0].text for row in table.rows] == expected
+  assert [cell.text for cell in table.columns[:4]] == [
+    "variant", "error rate", "95% interval", "accuracy",
+  ]  # fmt: skip
+  assert table.rows[0][1].text == "0.000"

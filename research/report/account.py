@@ -176,9 +176,9 @@ def certainty(experiment: Experiment) -> tuple[Block, ...]:
   return (
     Text(
       "Intervals of means are 95% intervals of Student’s t over the seeds, "
-      "never narrower than the binomial interval of the test examples; those "
-      "of the share of solved seeds are Wilson’s. A seed sets the first "
-      "parameters and all examples."
+      "those of shares never narrower than the binomial interval of the test "
+      "examples; those of the share of solved seeds are Wilson’s. A seed sets "
+      "the first parameters and all examples."
     ),
     Text(
       "A claim, its measure and the smallest effect that matters are fixed "

@@ -45,7 +45,7 @@ from research.report.document import (
   Section,
   Text,
 )
-from research.results import Summary, VerdictRow
+from research.results import Row, Summary, VerdictRow
 from research.statistics.verdict import SEEDS_LIMIT
 from research.training.measures import initial
 
@@ -226,12 +226,22 @@ def _slices(experiment: Experiment, summary: Summary) -> tuple[Block, ...]:
 
 def _reached(experiment: Experiment, summary: Summary) -> list[str]:
   """The scores, the best first, in a sentence."""
-  scores = "; ".join(
+  best = tables.ranked(experiment, summary)
+  if not best:
+    return []
+  found = [f"{tables.title(experiment)} here, the best first: {_told(best)}."]
+  for name in tables.written(summary.rows):
+    rows = (summary.find(row.variant, metric=name) for row in best)
+    own = [row for row in rows if row is not None]
+    found.append(f"{tables.title(experiment, name)}: {_told(own)}.")
+  return found
+
+
+def _told(rows: Sequence[Row]) -> str:
+  return "; ".join(
     f"{row.variant} {fixed(row.mean)} {interval(row.low, row.high)}"
-    for row in tables.ranked(experiment, summary)
+    for row in rows
   )
-  title = tables.title(experiment)
-  return [f"{title} here, the best first: {scores}."] if scores else []
 
 
 def _outcome(

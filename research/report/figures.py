@@ -167,7 +167,7 @@ def _lines(
   difficulty = _words(experiment.difficulty)
   asked = {"difficulty": (difficulty, score, by_slice)}
   for measure in experiment.measures:
-    for name in (initial(measure), measure):
+    for name in (measure, initial(measure)):
       where, axis = by_slice, difficulty
       if measure in SLICED_BY:
         axis = SLICED_BY[measure]

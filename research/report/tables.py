@@ -7,7 +7,7 @@ from research.experiment import TIMED, Experiment
 from research.plots.readable import NONE, fixed, interval, rate, short
 from research.report.document import Cell, Table
 from research.results import Row, Summary
-from research.training.written import WRITTEN
+from research.training.written import ERROR_RATE, WRITTEN
 
 
 def metric(experiment: Experiment) -> str:
@@ -16,18 +16,31 @@ def metric(experiment: Experiment) -> str:
 
 
 def title(experiment: Experiment, score: str = "") -> str:
-  """The name of the score, or of another metric, to begin a sentence."""
-  return (score or metric(experiment)).replace("_", " ").capitalize()
+  """The name of the score, or of another metric, to begin a sentence.
+
+  A score that is taken while the model is shown the target says so.
+  """
+  name = score or metric(experiment)
+  tasks = (experiment.variant(one).task for one in experiment.names())
+  shown = name == metric(experiment) and any(one.reads_source for one in tasks)
+  words = name.replace("_", " ").capitalize()
+  return f"{words} (targets shown)" if shown else words
 
 
 def ranked(experiment: Experiment, summary: Summary) -> list[Row]:
-  """The score of every variant on its own task; the best first."""
+  """The score of every variant on its own task; the best first.
+
+  The best are those that write with the fewest errors, where models write.
+  """
   score = metric(experiment)
   rows = (summary.find(name, metric=score) for name in experiment.names())
-  found = [row for row in rows if row is not None]
-  return sorted(
-    found, key=lambda row: -row.mean if math.isfinite(row.mean) else math.inf
-  )
+
+  def worst_last(row: Row) -> tuple[float, ...]:
+    wrote = summary.find(row.variant, metric=ERROR_RATE)
+    keys = ([] if wrote is None else [wrote.mean]) + [-row.mean]
+    return tuple(key if math.isfinite(key) else math.inf for key in keys)
+
+  return sorted((row for row in rows if row is not None), key=worst_last)
 
 
 def bounds(experiment: Experiment) -> dict[str, dict[str, float]]:
@@ -68,7 +81,7 @@ def answer(experiment: Experiment, summary: Summary) -> Table:
   timed = any(row.metric == TIMED for row in summary.rows)
   columns: list[tuple[str, str]] = [
     ("variant", ""),
-    (metric(experiment).replace("_", " "), "mean over seeds"),
+    (title(experiment).lower(), "mean over seeds"),
     ("95% interval", "of the mean"),
     *([("possible", "the best that can be reached")] if best else []),
     *((name.replace("_", " "), "written token by token") for name in wrote),
@@ -125,23 +138,27 @@ def _cost(row: Row) -> tuple[Cell, ...]:
 
 def brief(experiment: Experiment, summary: Summary) -> Table:
   """As many columns of the answer as fit a terminal of 80."""
-  titles = ("variant", metric(experiment), "95% interval", "solved", "params")
-  return Table(
-    tuple(map(Cell, (*titles, "state", "train s", "rate"))),
-    tuple(
+  wrote = bool(written(summary.rows))
+  first = ERROR_RATE if wrote else metric(experiment)
+  rows = []
+  for row in ranked(experiment, summary):
+    own = summary.find(row.variant, metric=first) or row
+    rows.append(
       (
         Cell(row.variant),
-        _score(row),
-        Cell(interval(row.low, row.high)),
-        _solved(summary, row.variant),
+        _score(own),
+        Cell(interval(own.low, own.high)),
+        _score(row) if wrote else _solved(summary, row.variant),
         _count(row.parameters),
         _count(row.state_size),
         Cell(_seconds(row.train_seconds)),
         Cell(rate(row.learning_rate)),
       )
-      for row in ranked(experiment, summary)
-    ),
-  )
+    )
+  titles = (first.replace("_", " "), "95% interval")
+  third = metric(experiment) if wrote else "solved"
+  names = ("variant", *titles, third, "params", "state", "train s", "rate")
+  return Table(tuple(map(Cell, names)), tuple(rows))
 
 
 def by_slice(

@@ -42,8 +42,8 @@ def monotonicity(
   """1 where a token is sought no further left than the one before it.
 
   By the centres of the weights of each cross-attention, mean over heads; a
-  thousandth of a position to the left is nothing, and the first token counts
-  as right. Scores as those of `alignment`.
+  thousandth of a position to the left is nothing. The first token has none
+  before it and no weight. Scores as those of `alignment`.
   """
 
   def judged(example: Example, weights: Array, where: Array) -> Array:
@@ -51,7 +51,7 @@ def monotonicity(
     back = jnp.diff(centre, axis=1, prepend=centre[:, :1]) < -_ALIKE
     return 1.0 - back
 
-  return _layers(plan, parameters, key, count, judged)
+  return _layers(plan, parameters, key, count, judged, least=1)
 
 
 def cross_weights(
@@ -80,9 +80,17 @@ def cross_weights(
 
 
 def _layers(
-  plan: Plan, parameters: Any, key: RandomKey, count: int, function: Any
+  plan: Plan,
+  parameters: Any,
+  key: RandomKey,
+  count: int,
+  function: Any,
+  least: int = 0,
 ) -> dict[str, Array]:
-  """What `function` says of the weights [b t layers s] of test examples."""
+  """What `function` says of the weights [b t layers s] of test examples.
+
+  Tokens before the one numbered `least` have no weight.
+  """
   model = plan.model
   assert isinstance(model, EncoderDecoder)
   layers = model.decoder.layers
@@ -91,7 +99,8 @@ def _layers(
     weights, where = cross_weights(model, {"params": parameters}, example)
     score = function(example, jnp.mean(weights, axis=3), where)
     stands = example.alignment[..., 1] > example.alignment[..., 0]
-    return {"score": score, "stands": stands}
+    late = jnp.arange(stands.shape[1])[None] >= least
+    return {"score": score, "stands": stands & late}
 
   found = each(plan, plan.task.split("test"), key, count, judged)
   weight = found["weight"] * found["stands"]

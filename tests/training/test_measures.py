@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -136,6 +137,15 @@ def test_the_report_tells_and_draws_them(done):
     "Monotonicity, after training, and initial monotonicity, before it: the",
   ):
     assert title in text, title
+  assert "Accuracy (targets shown) by size" in text
+  (words,) = re.findall(
+    r"!\[Figure: Error rate of what was written\.(.*)\]", text
+  )
+  row = done[0].find("reversal", metric="error_rate")
+  assert words.startswith(f" Means over all slices: reversal {row.mean:.3f}")
+  for name in ("Gradient", "Alignment", "Monotonicity"):
+    before = text.index(f"![Figure: {name} by")
+    assert before < text.index(f"![Figure: Initial {name.lower()} by")
   names = {"error_rate", *MEASURES, *(f"initial_{name}" for name in MEASURES)}
   assert {f"{name}.svg" for name in names} <= drawn
 
