@@ -110,6 +110,14 @@ class Half(nn.Module):
     return self.norm(x)
 
 
+def halves(kind: str) -> tuple[Half | None, Half, nn.Linear]:
+  """The encoder, which "decoder" has none of, the decoder and its readout."""
+  pair = kind == "pair"
+  scale = math.sqrt(WIDTH) if pair else 1.0
+  decoder, readout = Half(TOKENS, pair, scale), nn.Linear(WIDTH, VOCABULARY)
+  return Half(SOURCE, False, scale) if pair else None, decoder, readout
+
+
 def prepare(kind: str, batch: int, threads: int | None) -> Callable[[int], int]:
   """Warms up; the function writes tokens and tells how many.
 
@@ -122,11 +130,7 @@ def prepare(kind: str, batch: int, threads: int | None) -> Callable[[int], int]:
   if threads is not None:
     torch.set_num_threads(threads)
   torch.manual_seed(0)
-  pair = kind == "pair"
-  scale = math.sqrt(WIDTH) if pair else 1.0
-  decoder = Half(TOKENS, pair, scale).eval()
-  readout = nn.Linear(WIDTH, VOCABULARY).eval()
-  encoder = Half(SOURCE, False, scale).eval() if pair else None
+  encoder, decoder, readout = halves(kind)
   source = torch.randint(VOCABULARY, (batch, SOURCE))
   decoder.start(batch, TOKENS)
   if encoder is not None:

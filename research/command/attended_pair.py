@@ -4,18 +4,15 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from research.evaluations.edit_distance import edit_distance
-from research.generation.generate import generate
-from research.generation.greedy import Greedy
 from research.models.encoder_decoder import EncoderDecoder
 from research.places import Places
 from research.plots.readable import count
 from research.report.maps import Element, Layer
 from research.tasks.base import Example, Task
 from research.tasks.transduction import BEGIN, END, SYMBOLS, Transduction
+from research.training.written import write
 
 _SILENT, _SPACE = "·", "␣"
 
@@ -216,22 +213,13 @@ def written_note(
   """What the model writes by itself, beside what it should have written."""
   if not isinstance(task, Transduction):
     return ()
-  made = generate(
-    model,
-    variables,
-    how=Greedy(cached=model.causal),
-    length=task.length,
-    source=batch.source,
-    end=END,
-  )
-  size = jnp.sum(batch.weights > 0, axis=1) - 1  # END is no edit
-  edits = edit_distance(made.tokens, made.lengths, batch.targets, size)
+  made = write(model, variables, batch, task.length)
   written = np.asarray(made.tokens[0, : int(made.lengths[0])]).tolist()
-  wanted = np.asarray(batch.targets[0, : int(size[0])]).tolist()
+  wanted = np.asarray(batch.targets[0, : int(made.sizes[0])]).tolist()
   return (
     f"The target is “{task.text(wanted)}”. By itself, each time with the most "
     f"likely token, the model writes “{_text(task, written)}”: "
-    f"{count(int(edits[0]), 'edit')}.",
+    f"{count(int(made.edits[0]), 'edit')}.",
   )
 
 

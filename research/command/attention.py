@@ -37,7 +37,8 @@ def parser() -> Parser:
   )  # fmt: skip
   result.add_argument(
     "--out", metavar="FILE",
-    help="where to write the page; without it into figures/ of the run",
+    help="where to write the page, a file that ends in .html; without it into "
+    "figures/ of the run",
   )  # fmt: skip
   result.add_argument(
     "--figure", action="store_true",
@@ -53,6 +54,11 @@ def main(arguments: list[str]) -> int:
   folder = _folder(options.run)
   name = f"attention-{options.variant}-{options.seed}-{options.example}.html"
   out = pathlib.Path(options.out or folder / "figures" / name)
+  if out.suffix != ".html":
+    raise ValueError(
+      f"--out = {options.out!r} names no page; allowed: a file that ends in "
+      ".html, beside which figures are put"
+    )
   if options.out and (out.is_dir() or not out.parent.is_dir()):
     raise ValueError(
       f"--out = {options.out!r} cannot be written; allowed: a file in a "

@@ -1,7 +1,6 @@
 """`mixerlab bench`: speed beside PyTorch's, contenders taken in turn."""
 
 import importlib
-import importlib.util
 import json
 import pathlib
 import statistics
@@ -9,6 +8,7 @@ import sys
 from typing import Any
 
 from research.command.arguments import Parser
+from research.command.bench_tables import has_torch, ratio
 
 _OURS = ("lab-1", "lab-2")
 _NAMES = {
@@ -102,7 +102,7 @@ def main(arguments: list[str]) -> int:
         "training alone"
       )
     return _forms(given) if given.what == "forms" else _alone(given)
-  names = list(_NAMES if _has_torch() else _OURS)
+  names = list(_NAMES if has_torch() else _OURS)
   sizes = [given.vocabulary] if given.vocabulary else ["256", "8192"]
   found = {}
   for size in sizes:
@@ -111,7 +111,7 @@ def main(arguments: list[str]) -> int:
       contenders, rounds=given.rounds, seconds=given.seconds, told=_tell
     )
     print(_table(size, found[size]), flush=True)
-  if not _has_torch():
+  if not has_torch():
     print("PyTorch is not installed; with it, its rows stand here too.")
   _keep(
     given.json,
@@ -172,7 +172,8 @@ def _table(size: str, rounds: dict[tuple[str, str], list[float]]) -> str:
     line = f"  {label:{width}}  {middle:7.1f}  {middle * tokens:8,.0f}"
     if name not in _OURS:
       line += "".join(
-        f"{_faster(rounds[own, size], rounds[name, size]):>13}" for own in _OURS
+        f"{ratio(rounds[own, size], rounds[name, size]):>12.2f}×"
+        for own in _OURS
       )
     lines.append(line)
   peak = 2 * 2048**3
@@ -188,16 +189,6 @@ def _table(size: str, rounds: dict[tuple[str, str], list[float]]) -> str:
   )
   lines.append("  The last two columns: our speed over that of the row.")
   return "\n".join(lines) + "\n"
-
-
-def _faster(own: list[float], other: list[float]) -> str:
-  """The median of the ratios within a round."""
-  ratios = [a / b for a, b in zip(own, other, strict=True)]
-  return f"{statistics.median(ratios):.2f}×"
-
-
-def _has_torch() -> bool:
-  return importlib.util.find_spec("torch") is not None
 
 
 def _tell(text: str) -> None:

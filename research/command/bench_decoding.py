@@ -1,12 +1,10 @@
 """`mixerlab bench decoding`: greedy decoding beside its peer, in turn."""
 
-import importlib.util
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-Rounds = Mapping[tuple[str, str], Sequence[float]]
-"""Tokens, or compilations, a second of every contender (name, batch), round
-by round."""
+from research.bench import decoding
+from research.command.bench_tables import Data, Rounds, has_torch, plain, ratio
 
 BATCHES = ("1", "16")
 KINDS = {
@@ -23,7 +21,7 @@ _PEERS = ("torch", "single")
 
 def tables(
   rates: Callable[[list[tuple[str, str]]], Rounds],
-) -> tuple[str, dict[str, dict[str, list[float]]]]:
+) -> tuple[str, Data]:
   """The table as text, and the rounds behind it.
 
   Args:
@@ -31,23 +29,22 @@ def tables(
   """
   found: dict[tuple[str, str], Sequence[float]] = {}
   for kind in KINDS:
-    timed = ["ours", *(_PEERS if _has_torch() else ())]
+    timed = ["ours", *(_PEERS if has_torch() else ())]
     for batch in BATCHES:
       found |= rates([(f"decoding-{name}-{kind}", batch) for name in timed])
     compiled = [(f"decoding-compiled-{kind}", batch) for batch in BATCHES]
     found |= rates(compiled)
-  data: dict[str, dict[str, list[float]]] = {}
-  for (name, batch), own in found.items():
-    data.setdefault(name, {})[batch] = [*own]
-  return _speed(found), data
+  return _speed(found), plain(found)
 
 
 def _speed(found: Rounds) -> str:
   """Tokens a second of each, and how often those of its peers ours are."""
   width = max(map(len, _NAMES.values()))
   lines = [
-    "Greedy decoding (float32, 4 layers, width 256, 4 heads, vocabulary 512, "
-    "128 tokens; source 64)"
+    f"Greedy decoding (float32, {decoding.LAYERS} layers, width "
+    f"{decoding.WIDTH}, {decoding.HEADS} heads, vocabulary "
+    f"{decoding.VOCABULARY}, {decoding.TOKENS} tokens; source "
+    f"{decoding.SOURCE})"
   ]
   for kind, title in KINDS.items():
     for batch in BATCHES:
@@ -66,11 +63,4 @@ def _speed(found: Rounds) -> str:
 def _row(ours: Sequence[float], own: Sequence[float] | None) -> str:
   if own is None:
     return f"{'-':>10}{'-':>17}"
-  ratio = statistics.median(
-    mine / theirs for mine, theirs in zip(ours, own, strict=True)
-  )
-  return f"{statistics.median(own):>10,.0f}{ratio:>16.2f}×"
-
-
-def _has_torch() -> bool:
-  return importlib.util.find_spec("torch") is not None
+  return f"{statistics.median(own):>10,.0f}{ratio(ours, own):>16.2f}×"

@@ -3,13 +3,15 @@
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
+from research.command.bench_tables import Data, plain, ratio
+
 Seconds = Mapping[tuple[str, int], Sequence[float]]
 """Of a call of every form and length, round by round."""
 
 
 def tables(
   measured: Callable[[str], Seconds],
-) -> tuple[str, dict[str, dict[str, list[float]]]]:
+) -> tuple[str, Data]:
   """The tables as text, and the rounds behind them.
 
   Args:
@@ -18,12 +20,13 @@ def tables(
   from research.bench.forms import FAMILIES
 
   text: list[str] = []
-  data: dict[str, dict[str, list[float]]] = {}
+  data: Data = {}
   for name, family in FAMILIES.items():
     found = measured(name)
     text.append(_table(family.title, family.forms, found))
-    for (form, length), values in found.items():
-      data.setdefault(f"{name}-{form}", {})[str(length)] = [*values]
+    data |= plain(
+      {(f"{name}-{form}", str(of)): own for (form, of), own in found.items()}
+    )
   text.append(
     "Last column: the time of auto over that of the fastest form; the median "
     "of rounds."
@@ -41,7 +44,7 @@ def _table(title: str, forms: Sequence[str], found: Seconds) -> str:
     cells = "".join(
       f"{_milliseconds(found.get((form, length))):>13}" for form in forms
     )
-    lines.append(f"  {length:>7,}{cells}{_ratio(forms, found, length):>13}")
+    lines.append(f"  {length:>7,}{cells}{_behind(forms, found, length):>13}")
   return "\n".join(lines) + "\n"
 
 
@@ -49,7 +52,7 @@ def _milliseconds(values: Sequence[float] | None) -> str:
   return "–" if values is None else f"{statistics.median(values) * 1e3:.2f}"
 
 
-def _ratio(forms: Sequence[str], found: Seconds, length: int) -> str:
+def _behind(forms: Sequence[str], found: Seconds, length: int) -> str:
   """Of auto's time and the best one, in the median over rounds."""
   others = [
     found[form, length]
@@ -59,7 +62,4 @@ def _ratio(forms: Sequence[str], found: Seconds, length: int) -> str:
   if not others or ("auto", length) not in found:
     return "–"
   best = min(others, key=statistics.median)
-  ratio = statistics.median(
-    own / other for own, other in zip(found["auto", length], best, strict=True)
-  )
-  return f"{ratio:.2f}"
+  return f"{ratio(found['auto', length], best):.2f}"

@@ -1,11 +1,10 @@
 """`mixerlab bench recurrence`: LSTM and GRU beside their peers, in turn."""
 
-import importlib.util
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-Rounds = Mapping[tuple[str, str], Sequence[float]]
-"""Calls a second of every contender (name, length), round by round."""
+from research.bench import recurrence
+from research.command.bench_tables import Data, Rounds, has_torch, plain, ratio
 
 LENGTH = "256"
 CELLS = {"lstm": "LSTM", "gru": "GRU"}
@@ -18,40 +17,33 @@ _NAMES = {
 
 def tables(
   rates: Callable[[list[tuple[str, str]]], Rounds],
-) -> tuple[str, dict[str, dict[str, list[float]]]]:
+) -> tuple[str, Data]:
   """The table as text, and the rounds behind it.
 
   Args:
     rates: runs contenders in turn and gives their rates.
   """
-  names = [name for name in _NAMES if name != "torch" or _has_torch()]
+  names = [name for name in _NAMES if name != "torch" or has_torch()]
   found: dict[tuple[str, str], Sequence[float]] = {}
   for cell in CELLS:
     found |= rates([(f"recurrence-{name}-{cell}", LENGTH) for name in names])
-  data = {name: {length: [*own]} for (name, length), own in found.items()}
-  return _speed(found, names), data
+  return _speed(found, names), plain(found)
 
 
 def _speed(found: Rounds, names: list[str]) -> str:
   """Times of each, and how many times as long as its peers ours takes."""
   width = max(map(len, _NAMES.values()))
   lines = [
-    "Recurrences forward and backward (float32, batch 64, length 256, width "
-    "128)"
+    f"Recurrences forward and backward (float32, batch {recurrence.BATCH}, "
+    f"length {LENGTH}, width {recurrence.WIDTH})"
   ]
   for cell, title in CELLS.items():
     lines.append(f"  {title:{width}}{'ms':>9}{'mixerlab / row':>17}")
     ours = found[f"recurrence-ours-{cell}", LENGTH]
     for name in names:
       own = found[f"recurrence-{name}-{cell}", LENGTH]
-      ratio = statistics.median(
-        theirs / mine for theirs, mine in zip(own, ours, strict=True)
-      )
       time = 1000 / statistics.median(own)
-      lines.append(f"  {_NAMES[name]:{width}}{time:9.1f}{ratio:>16.2f}×")
+      longer = ratio(own, ours)  # of calls a second
+      lines.append(f"  {_NAMES[name]:{width}}{time:9.1f}{longer:>16.2f}×")
   lines.append("  The last column: our time over that of the row.")
   return "\n".join(lines) + "\n"
-
-
-def _has_torch() -> bool:
-  return importlib.util.find_spec("torch") is not None

@@ -5,11 +5,15 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from research.attention.layer import Attention
 from research.command.overrides import BASE
 from research.experiment import Experiment, Variant
 from research.import_paths import import_path
 from research.lengths import alone
+from research.models.encoder_decoder import EncoderDecoder
 from research.plots.readable import count, short
 from research.preparation import prepare
 from research.record import is_record, names, walk
@@ -135,10 +139,33 @@ def _listed(lengths: tuple[int, ...]) -> str:
 def print_forms(variant: Variant, lengths: tuple[int, ...] = ()) -> None:
   """How each attention of a variant is evaluated at its length, and why."""
   length = lengths[-1] if lengths else variant.task.length
+  read = _read(variant)
   for path, part in walk(variant.model, "model"):
     if isinstance(part, Attention):
-      form, why = part.choice(length, length)
+      # An encoder and its decoder have the source between them.
+      queries = read if path.startswith("model.encoder.") else length
+      reads = path.startswith(("model.encoder.", "model.decoder.cross"))
+      form, why = part.choice(queries, read if reads else length)
       print(f"{path} is evaluated as {form!r} ({why})")
+
+
+def _read(variant: Variant) -> int:
+  """How many elements of the source are encoded, behind the front end.
+
+  0 where there is no encoder. By the shapes alone.
+  """
+  if not isinstance(variant.model, EncoderDecoder):
+    return 0
+  model, task = variant.model, variant.task
+
+  def shortened() -> Any:
+    key = jax.random.key(0)
+    inputs, places = task.batch(jax.random.split(key, 1)).source
+    x = jnp.zeros((*inputs.shape[:2], model.width))
+    return model.front.init_with_output(key, x, places)[0]
+
+  x, _ = jax.eval_shape(shortened)
+  return x.shape[1]
 
 
 def _plan(experiment: Experiment, name: str) -> Plan:

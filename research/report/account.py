@@ -74,9 +74,10 @@ _MEASURES = {
   ALIGNMENT: "the share of a cross-attention’s weights, mean over its heads, "
   "that lies on the part of the source that the token to be written is made "
   "from. Layer 1 is next to the input.",
-  MONOTONICITY: "the share of tokens that are sought no further left in the "
-  "source than the one before, by the centres of the weights of a "
-  "cross-attention, mean over its heads.",
+  MONOTONICITY: "the share of tokens, from the second on, that are sought no "
+  "further left in the source than the one before, by the centres of the "
+  "weights of a cross-attention, mean over its heads; less than a thousandth "
+  "of a position to the left is nothing.",
 }
 
 

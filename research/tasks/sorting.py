@@ -4,17 +4,14 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Int
 
-from research.record import check_number
-from research.shapes import RandomKey
-from research.tasks.base import Example
-from research.tasks.transduction import SYMBOLS, Transduction
+from research.tasks.transduction import SYMBOLS, Reordering
 
 
 @dataclasses.dataclass(frozen=True)
-class Sort(Transduction):
+class Sort(Reordering):
   """x_1 … x_n is rewritten as x_(1) ≤ … ≤ x_(n), repeats included.
 
   n is drawn from `shortest` to `longest`, tokens from 0 to symbols − 1, each
@@ -35,45 +32,11 @@ class Sort(Transduction):
     shortest, longest: how many tokens there are.
   """
 
-  symbols: int = 8
-  shortest: int = 1
-  longest: int = 8
-
-  def __post_init__(self) -> None:
-    check_number(self, "symbols", 2)
-    check_number(self, "longest", 1)
-    why = f"for longest = {self.longest}"
-    check_number(self, "shortest", 1, self.longest, why)
-
-  @property
-  def vocabulary(self) -> int:
-    return self.symbols
-
-  @property
-  def classes(self) -> int:
-    return SYMBOLS + self.symbols
-
-  @property
-  def length(self) -> int:
-    return self.longest + 1
-
-  @property
-  def source_length(self) -> int:
-    return self.longest
-
-  @property
-  def chance(self) -> float:
-    mean = (self.shortest + self.longest) / 2
-    return max(1.0, mean / self.symbols) / (mean + 1)
-
-  def sample(self, key: RandomKey) -> Example:
-    for_count, for_tokens = jax.random.split(key)
-    count = jax.random.randint(for_count, (), self.shortest, self.length)
-    tokens = jax.random.randint(for_tokens, (self.longest,), 0, self.symbols)
+  def reordered(
+    self, tokens: Int[Array, "s"], count: Int[Array, ""]
+  ) -> Int[Array, "s"]:
     inside = jnp.arange(self.longest) < count
-    rising = jnp.sort(jnp.where(inside, tokens, self.symbols))
-    target = jnp.pad(SYMBOLS + rising, (0, 1))
-    return self.pair(tokens, count, target, count, {"size": count})
+    return jnp.sort(jnp.where(inside, tokens, self.symbols))
 
   def oracle(self, inputs: Sequence[Any]) -> list[Any]:
     return [SYMBOLS + token for token in sorted(inputs)]

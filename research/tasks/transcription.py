@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from research.record import check_choice, check_number, check_share
 from research.shapes import RandomKey
-from research.sound.mel import HOP, WINDOW, log_mel, normalised, samples
+from research.sound.mel import HOP, WINDOW, log_mel, mel, normalised, samples
 from research.sound.phrases import CHARACTERS, LONGEST, Part, table
 from research.sound.tones import (
   BLOCK,
@@ -176,6 +176,11 @@ class Transcription(Transduction):
   def oracle(self, inputs: Sequence[Any]) -> list[Any]:
     """What was spoken, from the windows of each character.
 
+    Unlike other oracles it reads tables of `research`, as a phrase means
+    nothing without them: the tones of each character and their frequencies,
+    which were drawn once for all, and where a band lies on the mel scale. It
+    shares nothing with the way from a phrase to its spectra.
+
     Every window says how loud the tone is that its character would have at
     that time, and the character with the loudest tones is taken; the space
     where the middle of it is no louder than the phrase on average. It is right
@@ -185,8 +190,8 @@ class Transcription(Transduction):
       inputs: of each character the spectra of its windows, as the alignment
         says.
     """
-    wide = _mel(RATE / 2) / (self.bands + 1)
-    bands = [round(_mel(tone) / wide) - 1 for tone in frequencies(RATE)]
+    *tones, top = mel(np.append(frequencies(RATE), RATE / 2)).tolist()
+    bands = [round(tone / top * (self.bands + 1)) - 1 for tone in tones]
     codes = patterns(len(CHARACTERS)).tolist()
     answers: list[Any] = []
     for heard in inputs:
@@ -265,8 +270,3 @@ class Transcription(Transduction):
 def _frame(sample: Int[Array, "*any"]) -> Int[Array, "*any"]:
   """The first window whose middle is not before a sample."""
   return (sample - _CENTRE + _HOP - 1) // _HOP
-
-
-def _mel(frequency: float) -> float:
-  """A frequency in Hz on the mel scale, for the oracle."""
-  return 2595 * math.log10(1 + frequency / 700)

@@ -4,11 +4,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Shaped
 
 from research.places import Places
-from research.shapes import lacks
+from research.record import check_number
+from research.shapes import RandomKey, lacks
 from research.tasks.base import Example, Task, plain_places
 
 BEGIN, END, SYMBOLS = 0, 1, 2
@@ -85,6 +87,63 @@ class Transduction(Task):
       },
       source=(jnp.where(valid, source, jnp.zeros_like(source)), places),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Reordering(Transduction):
+  """Tokens are written again in another order. Abstract.
+
+  How many is drawn from `shortest` to `longest`, tokens from 0 to symbols − 1,
+  each alike likely; token x of the source is token x + 2 of the target.
+
+  Attributes:
+    symbols: the number of different tokens.
+    shortest, longest: how many tokens there are.
+  """
+
+  symbols: int = 8
+  shortest: int = 1
+  longest: int = 8
+
+  def __post_init__(self) -> None:
+    check_number(self, "symbols", 2)
+    check_number(self, "longest", 1)
+    why = f"for longest = {self.longest}"
+    check_number(self, "shortest", 1, self.longest, why)
+
+  @property
+  def vocabulary(self) -> int:
+    return self.symbols
+
+  @property
+  def classes(self) -> int:
+    return SYMBOLS + self.symbols
+
+  @property
+  def length(self) -> int:
+    return self.longest + 1
+
+  @property
+  def source_length(self) -> int:
+    return self.longest
+
+  @property
+  def chance(self) -> float:
+    mean = (self.shortest + self.longest) / 2
+    return max(1.0, mean / self.symbols) / (mean + 1)
+
+  def sample(self, key: RandomKey) -> Example:
+    for_count, for_tokens = jax.random.split(key)
+    count = jax.random.randint(for_count, (), self.shortest, self.length)
+    tokens = jax.random.randint(for_tokens, (self.longest,), 0, self.symbols)
+    target = jnp.pad(SYMBOLS + self.reordered(tokens, count), (0, 1))
+    return self.pair(tokens, count, target, count, {"size": count})
+
+  def reordered(
+    self, tokens: Int[Array, "s"], count: Int[Array, ""]
+  ) -> Int[Array, "s"]:
+    """The first `count` tokens in their new order, and anything behind them."""
+    raise NotImplementedError(lacks(self, "reordered"))
 
 
 def until(count: Int[Array, ""] | int, length: int) -> Places:

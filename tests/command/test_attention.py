@@ -167,6 +167,8 @@ def test_layers_stand_in_their_order_and_have_names_of_their_own():
      "argument --seed: invalid int value: 'many'"),
     (["--variant", "attention", "--out", "no/page.html"],
      "--out = 'no/page.html' cannot be written; allowed: a file in a folder"),
+    (["--variant", "attention", "--out", "page.svg"],
+     "--out = 'page.svg' names no page; allowed: a file that ends in .html"),
     (["--exmple", "1", "--variant", "attention"],
      "--exmple is no option; did you mean --example"),
     ([], "the following arguments are required: --variant"),

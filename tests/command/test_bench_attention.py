@@ -10,7 +10,7 @@ from research.command import bench_attention
 @pytest.fixture
 def rounds(monkeypatch):
   """Two rounds; the second one has half of the speed, for all alike."""
-  monkeypatch.setattr(bench_attention, "_has_torch", lambda: True)
+  monkeypatch.setattr(bench_attention, "has_torch", lambda: True)
   monkeypatch.setattr(
     attention, "temporary_bytes", lambda form, length: length * 2**20
   )
@@ -46,7 +46,7 @@ def test_the_tables(rounds):
 
 
 def test_without_a_peer(rounds, monkeypatch):
-  monkeypatch.setattr(bench_attention, "_has_torch", lambda: False)
+  monkeypatch.setattr(bench_attention, "has_torch", lambda: False)
   text, _ = bench_attention.tables(rounds)
   assert "PyTorch" not in text and "× jax.nn" in text
 

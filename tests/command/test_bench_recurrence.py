@@ -12,7 +12,7 @@ from research.command import bench, bench_recurrence
 @pytest.fixture
 def rates(monkeypatch):
   """Two rounds; the second one has half of the speed, for all alike."""
-  monkeypatch.setattr(bench_recurrence, "_has_torch", lambda: True)
+  monkeypatch.setattr(bench_recurrence, "has_torch", lambda: True)
   speed = {"ours": 8.0, "flax": 4.0, "torch": 16.0}
 
   def taken(contenders, **told):
@@ -41,7 +41,7 @@ def test_the_table(rates):
 
 
 def test_without_torch(rates, monkeypatch):
-  monkeypatch.setattr(bench_recurrence, "_has_torch", lambda: False)
+  monkeypatch.setattr(bench_recurrence, "has_torch", lambda: False)
   text, data = bench_recurrence.tables(rates)
   assert "PyTorch" not in text and "recurrence-torch-lstm" not in data
 

@@ -8,6 +8,14 @@ from research.command import details
 from research.command.details import tree
 from research.command.main import main
 from research.command.overrides import override_by_path
+from research.experiment import Change
+from research.masks import Full
+from research.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
+from research.models.feed_forward import NoFeedForward
+from research.models.front import NoFront, Subsampling
+from research.models.hybrid import Hybrid
+from research.recurrence.gru import GRU
+from research.tasks.reverse import Reverse
 from research.training.record import Training
 from tests.command import tiny
 
@@ -72,6 +80,38 @@ def test_one_variant_is_shown_whole(cheap, capsys):
     r"model.mixer is evaluated as 'dense' \(8 queries and 8 keys: .*\)",
     lines[-1],
   )
+
+
+@pytest.mark.parametrize(
+  ("front", "encoded"), [(NoFront(), 20), (Subsampling(stride=3), 3)]
+)
+def test_attention_of_a_pair_is_told_with_its_own_lengths(
+  capsys, front, encoded
+):
+  """Of the source behind its front end, and of a target with END."""
+  full, none = Attention(mask=Full()), NoFeedForward()
+  model = EncoderDecoder(
+    encoder=Encoder(mixer=Hybrid((GRU(), full)), feed_forward=none),
+    decoder=Decoder(mixer=Attention(), cross=full, feed_forward=none),
+    front=front,
+    width=8,
+  )
+  chosen = dataclasses.replace(
+    tiny.experiment(),
+    task=Reverse(longest=20),
+    model=model,
+    variants=(Change("pair"),),
+  )
+  details.print_forms(chosen.variant("pair"))
+  told = capsys.readouterr().out
+  found = re.findall(
+    r"^model\.(\S+) .*\((\d+) queries and (\d+) keys", told, re.M
+  )
+  assert {part: (int(q), int(k)) for part, q, k in found} == {
+    "encoder.mixer.mixers.1": (encoded, encoded),
+    "decoder.mixer": (21, 21),
+    "decoder.cross": (21, encoded),
+  }
 
 
 def test_every_path_that_is_shown_can_be_overridden(cheap, capsys):

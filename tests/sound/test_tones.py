@@ -60,11 +60,21 @@ def test_blocks_sound_as_all_tones_at_all_samples(overlap):
 
 
 def test_tones_run_into_each_other():
-  """Where one ends and the next begins both are heard at half their height."""
-  apart, together = by_hand(KEY, 0.0), by_hand(KEY, 16.0)
-  edge, far = 78, 78 + 12  # 53 + 25, and 8 samples on both sides
-  assert np.abs(apart - together)[edge - 8 : edge + 8].max() > 0.05
-  np.testing.assert_array_equal(apart[far - 3 : far], together[far - 3 : far])
+  """Both of two neighbours sound for half the overlap beyond their edge."""
+
+  def heard(*tones: int, overlap: float = 16.0) -> np.ndarray:
+    codes = jnp.full(CODES.shape, -1).at[0].set(jnp.array(tones))
+    sound = waveform(KEY, codes, WHEN, rate=RATE, count=COUNT, overlap=overlap)
+    return np.asarray(sound)
+
+  first, second = heard(0, -1, -1), heard(-1, 3, -1)
+  edge = 78  # 53 + 25
+  assert np.abs(first[edge : edge + 8]).max() > 0.05
+  assert np.abs(second[edge - 8 : edge]).max() > 0.05
+  assert not first[edge + 8 :].any() and not second[: edge - 8].any()
+  assert_close(heard(0, 3, -1), first + second, level="core")
+  assert not heard(0, -1, -1, overlap=0.0)[edge + 1 :].any()
+  assert not heard(-1, 3, -1, overlap=0.0)[:edge].any()
 
 
 def test_slots_fill_the_phrase():

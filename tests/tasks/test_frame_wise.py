@@ -1,7 +1,7 @@
 """No lookup transcribes: the best classifier of single windows, measured.
 
 It is a network of one window, trained on windows and true labels, and read in
-three ways, each more generous than the one before. Of the last two no decoder
+four ways, each more generous than the one before. Of the last two no decoder
 can know the segments that they are given.
 """
 
