@@ -11,6 +11,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.traverse_util import flatten_dict
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from research.places import gather
@@ -35,6 +36,38 @@ def streaming(module: nn.Module) -> bool:
   return False
 
 
+def cached(module: nn.Module) -> dict[str, Array]:
+  """The leaves of the cache that a call of the module begins with, by path."""
+  return flatten_dict(module.variables.get("cache", {}), sep=".")
+
+
+def check_cached(module: nn.Module, before: Mapping[str, Array]) -> None:
+  """Refuses a cache that another model began, behind a call of the module.
+
+  A model writes each leaf that it keeps. So a leaf that was left alone is
+  another model's, and so is a cache that lacks a leaf.
+
+  Args:
+    module: that was called.
+    before: what was `cached`; without a leaf the stream begins here.
+
+  Raises:
+    ValueError: names a leaf that is missing, or one too many.
+  """
+  if not before:
+    return
+  after = cached(module)
+  missing = [name for name in after if name not in before]
+  surplus = [name for name, leaf in before.items() if after[name] is leaf]
+  for names, verb in ((missing, "lacks"), (surplus, "has")):
+    if names:
+      where = ".".join(("cache", *module.path))
+      raise ValueError(
+        f"{where} {verb} {names[0]}; allowed: a cache of this model, as its "
+        "`start` makes it"
+      )
+
+
 def _kept(
   module: nn.Module,
   name: str,
@@ -48,11 +81,11 @@ def _kept(
     module: the streaming module.
     name: of the leaf.
     shape: that it has to have.
-    dtype: of a new one.
+    dtype: that it has to have.
     free: an axis that may be as long as it is.
 
   Raises:
-    ValueError: the cache is one of another model or batch size.
+    ValueError: the cache is one of another model, batch size or precision.
   """
   leaf = module.variable("cache", name, jnp.zeros, shape, dtype)
   found = leaf.value.shape
@@ -60,8 +93,13 @@ def _kept(
     a == b or i == free
     for i, (a, b) in enumerate(zip(found, shape, strict=False))
   ]
+  where = ".".join(("cache", *module.path, name))
+  if leaf.value.dtype != dtype:
+    raise ValueError(
+      f"{where} has dtype {leaf.value.dtype}; allowed: {jnp.dtype(dtype)}, a "
+      "cache of this model and precision"
+    )
   if len(found) != len(shape) or not all(alike):
-    where = ".".join(("cache", *module.path, name))
     raise ValueError(
       f"{where} has shape {found}; allowed: {shape}, a cache of this model "
       "and batch size"

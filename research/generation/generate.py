@@ -1,7 +1,7 @@
 """Writing with a model: one compiled program from prompts to tokens."""
 
 import functools
-from typing import Any
+from typing import Any, SupportsIndex
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +10,11 @@ from jaxtyping import Array, Int
 from research.generation.base import Generated, Request, Way
 from research.generation.beam import Beam, Beams
 from research.generation.checks import (
+  check_integer,
   check_key,
   check_model,
   check_sizes,
+  check_source,
   check_token,
 )
 from research.generation.greedy import Greedy
@@ -29,11 +31,11 @@ def generate(
   prompt: Int[Array, "b t"] | None = None,
   *,
   how: Way = Greedy(),  # noqa: B008 (frozen)
-  length: int,
+  length: SupportsIndex,
   lengths: Int[Array, "b"] | None = None,
   source: tuple[Array, Places] | None = None,
-  begin: int = BEGIN,
-  end: int | None = None,
+  begin: SupportsIndex = BEGIN,
+  end: SupportsIndex | None = None,
   key: RandomKey | None = None,
 ) -> Generated:
   """What the model writes behind each prompt.
@@ -63,10 +65,10 @@ def generate(
   Raises:
     ValueError: what does not fit together, named.
   """
-  prompt = _checked(model, how, prompt, length, lengths, source, begin, end)
+  given = _checked(model, how, prompt, length, lengths, source, begin, end)
   check_key(how, key)
-  given = variables, prompt, lengths, source, key
-  return _generate(model, how, length, end, *given)
+  prompt, *static = given
+  return _generate(model, how, *static, variables, prompt, lengths, source, key)
 
 
 def beams(
@@ -75,20 +77,22 @@ def beams(
   prompt: Int[Array, "b t"] | None = None,
   *,
   how: Beam = Beam(),  # noqa: B008 (frozen)
-  length: int,
+  length: SupportsIndex,
   lengths: Int[Array, "b"] | None = None,
   source: tuple[Array, Places] | None = None,
-  begin: int = BEGIN,
-  end: int | None = None,
+  begin: SupportsIndex = BEGIN,
+  end: SupportsIndex | None = None,
 ) -> Beams:
   """All lines that beam search finds, `width` a row, the best first.
 
   As `generate` with `how`, which returns the first of them; the search goes
   on until no line can outrank the last of them.
   """
-  prompt = _checked(model, how, prompt, length, lengths, source, begin, end)
-  given = variables, prompt, lengths, source
-  return _beams(model, how, length, end, *given)
+  if not isinstance(how, Beam):
+    raise ValueError(f"how = {how!r}; allowed: Beam(), as all lines are wanted")
+  given = _checked(model, how, prompt, length, lengths, source, begin, end)
+  prompt, *static = given
+  return _beams(model, how, *static, variables, prompt, lengths, source)
 
 
 @functools.partial(jax.jit, static_argnums=range(4))
@@ -131,26 +135,31 @@ def _checked(
   model: Model,
   how: Way,
   prompt: Int[Array, "b t"] | None,
-  length: int,
+  length: SupportsIndex,
   lengths: Int[Array, "b"] | None,
   source: tuple[Array, Places] | None,
-  begin: int,
-  end: int | None,
-) -> Int[Array, "b t"]:
-  """The prompt, or BEGIN for each row of the source.
+  begin: SupportsIndex,
+  end: SupportsIndex | None,
+) -> tuple[Int[Array, "b t"], int, int | None]:
+  """The prompt, or BEGIN for each row of the source; the length; and END.
 
   Raises:
     ValueError: what does not fit together, named.
   """
   check_model(model, how, source is not None)
-  check_token("end", end, model.classes)
+  length = check_integer("length", length, 1, None, "an integer, 1 or more")
+  if end is not None:
+    end = check_token("end", end, model.classes)
+  if isinstance(model, EncoderDecoder):
+    assert source is not None
+    check_source(model, source)
   if prompt is None:
     if source is None:
       raise ValueError(
         "prompt = None; allowed: tokens (b, t), as SequenceModel goes on "
         "with them"
       )
-    check_token("begin", begin, model.classes)
+    begin = check_token("begin", begin, model.classes)
     prompt = jnp.full((source[0].shape[0], 1), begin, jnp.int32)
   check_sizes(model, prompt, length, lengths, source)
-  return prompt
+  return prompt, length, end

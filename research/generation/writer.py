@@ -49,7 +49,10 @@ class Writer:
     """
     cache = empty(self.model, prompt.shape[0], room, self.source)
     logits, cache = self._read(
-      cache, prompt, until(lengths, prompt.shape[1]), lengths[:, None] - 1
+      cache,
+      prompt,
+      right_padded(lengths, prompt.shape[1]),
+      lengths[:, None] - 1,
     )
     moving, fixed = parted(cache)
     return dataclasses.replace(self, fixed=fixed), logits, moving
@@ -84,7 +87,7 @@ class Writer:
 
     Cost: that of the whole model at the length t.
     """
-    places = until(lengths, tokens.shape[1])
+    places = right_padded(lengths, tokens.shape[1])
     given = tokens, places, lengths[:, None] - 1
     logits: Array = self._apply(self.variables, *given)
     return logits[:, 0]
@@ -121,7 +124,7 @@ class Writer:
     return self.model.apply(variables, tokens, places, at=at, **how)
 
 
-def until(lengths: Int[Array, "b"], length: int) -> Places:
+def right_padded(lengths: Int[Array, "b"], length: int) -> Places:
   """The places of rows of so many tokens each, padded on the right."""
   index = jnp.arange(length)[None, :]
   inside = index < lengths[:, None]

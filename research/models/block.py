@@ -37,7 +37,7 @@ class Block(nn.Module):
     normalization: which norm it is.
     residual: whether x is added; without, f alone goes on.
     stochastic_depth: the share of rows in which a half is left out while
-      training (Huang 2016); the others are scaled up.
+      training (Huang 2016); the others are scaled up. Needs `residual`.
     cross: reads from `source`, as in the decoder of a Transformer. Without
       it, `source` goes to the mixer.
   """
@@ -54,9 +54,7 @@ class Block(nn.Module):
   cross: Mixer | NoCross = dataclasses.field(default_factory=NoCross)
 
   def __post_init__(self) -> None:
-    check_choice(self, "norm", Placement)
-    check_share(self, "dropout")
-    check_share(self, "stochastic_depth")
+    check_halves(self)
     super().__post_init__()
 
   @nn.compact
@@ -69,8 +67,13 @@ class Block(nn.Module):
     at: Asked | None = None,
     deterministic: bool = True,
   ) -> Float[Array, "b a d"]:
-    """The block's outputs, at the indices `at` [b a] or everywhere."""
+    """The block's outputs, at the indices `at` [b a] or everywhere.
+
+    Raises:
+      ValueError: `cross` without a source.
+    """
     check_places(x, places)
+    self._check_source(source)
     # Zeros at the door keep a NaN on padding out of the norms' and the
     # feed-forward's gradients; the norm's bias is taken off again.
     x = zero_padding(x, places)
@@ -95,6 +98,13 @@ class Block(nn.Module):
     if isinstance(self.feed_forward, NoFeedForward):
       return x
     return self._half(x, "feed_forward", self.feed_forward, None, deterministic)
+
+  def _check_source(self, source: Source | None) -> None:
+    if source is None and not isinstance(self.cross, NoCross):
+      raise ValueError(
+        f"source = None with cross = {type(self.cross).__name__}; allowed: "
+        "(vectors, places) of another sequence, which it reads from"
+      )
 
   def _half(
     self,
@@ -126,3 +136,19 @@ class Block(nn.Module):
       )
       x = layer(x, deterministic=deterministic)
     return x
+
+
+def check_halves(record: nn.Module) -> None:
+  """Refuses the fields that a block and a stack of blocks both have.
+
+  Raises:
+    ValueError: names the field, and what is allowed.
+  """
+  check_choice(record, "norm", Placement)
+  check_share(record, "dropout")
+  check_share(record, "stochastic_depth")
+  if record.stochastic_depth and not record.residual:
+    raise ValueError(
+      f"stochastic_depth = {record.stochastic_depth} with residual = False "
+      "makes whole rows zero; allowed: 0.0, or residual = True"
+    )

@@ -20,6 +20,7 @@ from research.positions.base import InputPosition
 from research.positions.sinusoidal import Sinusoidal
 from research.record import check_choice, check_number, check_share
 from research.shapes import Activations, Asked
+from research.stream import cached, check_cached
 
 Tied = Literal["none", "readout", "all"]
 
@@ -58,6 +59,12 @@ class Decoder(Stack):
         f"cross = {type(self.cross).__name__}; allowed: Attention, as no "
         "other mixer reads from another sequence"
       )
+    if self.cross.causal:
+      raise ValueError(
+        f"cross = Attention(mask={self.cross.mask}) is causal, and hides the "
+        "source behind a token's own place from it; allowed: a mask that is "
+        "not causal, as Full()"
+      )
     super().__post_init__()
 
   @nn.compact
@@ -95,7 +102,8 @@ class EncoderDecoder(nn.Module):
     source_position: an encoding added to the source.
     target_position: an encoding added to the target.
     tied: which tables are one: "readout" that of the target's tokens and the
-      readout's, "all" the source's too.
+      readout's, "all" the source's too, whose tokens are then those of the
+      target in the same order.
     dropout: rate on both embeddings.
     precision: of the computation; parameters and readout are float32.
     vocabulary: tokens of the source; 0 until a task tells, or for vectors.
@@ -120,6 +128,9 @@ class EncoderDecoder(nn.Module):
     check_choice(self, "tied", Tied)
     check_choice(self, "precision", Precision)
     check_share(self, "dropout")
+    if self.source_position is self.target_position:
+      # Linen would make one table of them, and records know no sharing.
+      self.target_position = self.target_position.copy(parent=None)
     super().__post_init__()
 
   @property
@@ -202,12 +213,17 @@ class EncoderDecoder(nn.Module):
 
     Under `mutable=["cache"]` the tokens are appended to a stream, whose first
     call keeps what it reads of the source.
+
+    Raises:
+      ValueError: no source; the cache of another model.
     """
     check_places(inputs, places)
+    before = cached(self)
     x = self.target_embed(inputs) * math.sqrt(self.width)
     x = self.target_position(x, places.positions)
     x = self.drop(x, deterministic=deterministic)
     x = self.decoder(x, places, source, at=at, deterministic=deterministic)
+    check_cached(self, before)
     x = x.astype(jnp.float32)
     if self.tied == "none":
       return self.readout(x)

@@ -23,6 +23,7 @@ from research.positions.base import InputPosition
 from research.positions.none import NoPosition
 from research.record import check_choice, check_number
 from research.shapes import Activations, Asked
+from research.stream import cached, check_cached
 
 Embedding = Literal["learned", "one_hot"]
 Readout = Literal["separate", "tied"]
@@ -40,7 +41,9 @@ class SequenceModel(Stack):
     width: d.
     position: an encoding added to the input.
     embedding: of tokens; "one_hot" needs vocabulary ≤ width.
-    readout: "tied" uses the embedding, and needs tokens.
+    readout: "tied" uses the embedding, and needs tokens. Its rows are the
+      classes in their order; with fewer classes than tokens the last tokens
+      are read and not written.
     pooling: one output for the whole sequence, or "none".
     precision: of the computation; parameters and readout are float32.
     vocabulary: number of tokens; 0 until a task tells, or for vectors.
@@ -90,16 +93,19 @@ class SequenceModel(Stack):
       Float32[b a c]; a = t without `at`, a = 1 with pooling.
 
     Raises:
-      ValueError: sizes that do not fit each other, named.
+      ValueError: sizes that do not fit each other, named; the cache of
+        another model.
     """
     check_places(inputs, places)
     self._check(inputs, at)
+    before = cached(self)
     x = self._embed(inputs, places)
     if not self.is_initializing():
       # A door for slopes: what stands in "perturbations" is added here.
       x = self.perturb("embedded", x)
     x = self.position(x, places.positions)
     x = self._through(x, places, at=at, deterministic=deterministic)
+    check_cached(self, before)
     return self._read_out(self._pool(x.astype(jnp.float32), places))
 
   def start(self, batch: int, length: int, inputs: int = 1) -> Any:
@@ -150,12 +156,12 @@ class SequenceModel(Stack):
       )
     learned = tokens and self.embedding == "learned"
     if self.readout == "tied" and not (
-      learned and self.vocabulary == self.classes
+      learned and self.classes <= self.vocabulary
     ):
       raise ValueError(
         f"readout = 'tied' with vocabulary {self.vocabulary} and classes "
         f"{self.classes}; allowed: a learned embedding of as many tokens "
-        "as classes"
+        "as classes, or more"
       )
     if self.pooling != "none" and at is not None:
       raise ValueError(
@@ -199,5 +205,5 @@ class SequenceModel(Stack):
   def _read_out(self, x: Float[Array, "b a d"]) -> Float[Array, "b a c"]:
     if self.readout == "tied":
       table = self.variables["params"]["embed"]["embedding"]
-      return jnp.einsum("bad,cd->bac", x, table)
+      return jnp.einsum("bad,cd->bac", x, table[: self.classes])
     return nn.Dense(self.classes, name="readout")(x)

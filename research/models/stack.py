@@ -9,12 +9,13 @@ from jaxtyping import Array, Float
 
 from research.attention.layer import Attention
 from research.mixer import Mixer, Source
-from research.models.block import Block, NoCross, Placement
+from research.models.block import Block, NoCross, Placement, check_halves
 from research.models.feed_forward import FeedForward, NoFeedForward
 from research.models.norms import LayerNorm, Norm
 from research.places import Places
-from research.record import check_choice, check_number, check_share
+from research.record import check_choice, check_number
 from research.shapes import Activations, Asked
+from research.stream import cached, check_cached
 
 Depth = Literal["unrolled", "scanned"]
 LastNorm = Literal["auto", "yes", "no"]
@@ -34,7 +35,7 @@ class Stack(nn.Module):
     residual: whether blocks add what they do to what they got.
     dropout: rate on the output of each half of a block.
     stochastic_depth: the share of rows in which a half of a block is left
-      out while training.
+      out while training; without `residual` nothing can be left out.
     depth: "scanned" compiles one block for all but the last, whose numbers
       have an axis for the depth; deep stacks compile sooner, and shallow ones
       run slower.
@@ -58,11 +59,9 @@ class Stack(nn.Module):
 
   def __post_init__(self) -> None:
     check_number(self, "layers", 1)
-    check_choice(self, "norm", Placement)
     check_choice(self, "last_norm", LastNorm)
     check_choice(self, "depth", Depth)
-    check_share(self, "dropout")
-    check_share(self, "stochastic_depth")
+    check_halves(self)
     alike = self.mixer.at_depth(0) is self.mixer
     if self.depth == "scanned" and not alike:
       raise ValueError(
@@ -92,13 +91,21 @@ class Stack(nn.Module):
     """
 
     def step(block: Block, x: Array, at: Asked | None) -> Array:
-      return block(x, places, source=source, at=at, deterministic=deterministic)
+      before = cached(block)
+      x = block(x, places, source=source, at=at, deterministic=deterministic)
+      check_cached(block, before)
+      return x
 
-    if self.remat:
-      step = nn.remat(step, prevent_cse=self.depth == "unrolled")
     before = self.layers - 1
+    inside = step
+    if self.remat:
+      # A loop keeps its body apart by itself, if it has more than one turn.
+      # Elsewhere the compiler would join what is computed again with what was
+      # computed before.
+      inside = nn.remat(step, prevent_cse=before == 1)
+      step = nn.remat(step)
     if self.depth == "scanned" and before:
-      x = _scanned(step, self._block(0, cross, "blocks"), x, before)
+      x = _scanned(inside, self._block(0, cross, "blocks"), x, before)
     else:
       for layer in range(before):
         x = step(self._block(layer, cross), x, None)

@@ -11,9 +11,8 @@ import pytest
 
 from research.generation.beam import Beam
 from research.generation.generate import beams, generate
-from research.places import Places, whole
-from tests.generation.subjects import MODELS, SOURCE, small
-from tests.generation.subjects import variables_of as variables_for
+from research.places import Places
+from tests.generation.subjects import small
 from tests.tolerance import assert_close
 
 C, B, T = 64, 2, 3
@@ -107,17 +106,14 @@ SEARCHES = {
 """So many tokens that can come, the length, END, and the beam."""
 
 
-def test_wide_beams_hold_every_line():
-  for likely, length, end, how in SEARCHES.values():
-    lines = (
-      likely**length if end is None else likely * (likely - 1) ** (length - 1)
-    )
-    assert (how.width >= lines) == (how.width > likely)
-
-
 @pytest.mark.parametrize("name", SEARCHES)
 def test_beams_are_those_of_a_plain_search(name):
   likely, length, end, how = SEARCHES[name]
+  lines = (
+    likely**length if end is None else likely * (likely - 1) ** (length - 1)
+  )
+  # Wide beams hold every line, and find all of them below.
+  assert (how.width >= lines) == (how.width > likely)
   for seed in range(3):
     given = {"length": length, "lengths": LENGTHS, "end": end, "how": how}
     variables = variables_of(seed, likely)
@@ -127,28 +123,6 @@ def test_beams_are_those_of_a_plain_search(name):
       known = table(seed, likely, length, row)
       wanted = plain_search(known, likely, length, end, how.width, how.penalty)
       check(found, best, row, wanted, end)
-
-
-def test_an_encoder_is_read_by_all_lines_of_its_row():
-  model = MODELS["encoder-decoder"]
-  variables, how = variables_for(model), Beam(width=4)
-  found = beams(model, variables, source=SOURCE, length=4, how=how, end=4)
-
-  @jax.jit
-  def log_p_of(tokens: Any) -> Any:
-    """Of every line with its END, all tokens at once and without a cache."""
-    source = jax.tree.map(lambda leaf: jnp.repeat(leaf, 4, axis=0), SOURCE)
-    inputs = jnp.pad(tokens[:, :-1], ((0, 0), (1, 0)))  # BEGIN is 0
-    y = model.apply(variables, inputs, whole(inputs), source=source)
-    p = jax.nn.log_softmax(y)
-    return jnp.take_along_axis(p, tokens[..., None], axis=-1)[..., 0]
-
-  p = np.asarray(log_p_of(found.tokens.reshape(-1, 4))).reshape(3, 4, 4)
-  inside = np.arange(4) <= np.asarray(found.lengths)[..., None]
-  assert not inside.all() and (found.scores > NEVER).all()
-  assert_close(found.scores, (p * inside).sum(axis=-1), level="model")
-  lines = {tuple(map(int, line)) for line in found.tokens.reshape(-1, 4)}
-  assert len(lines) > 4  # rows read different sources
 
 
 def check(found, best, row, wanted, end):

@@ -1,13 +1,14 @@
 """One program a request, rows for themselves, and all that is refused."""
 
-import re
+import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from research.generation.beam import Beam
-from research.generation.generate import beams, generate
+from research.generation.generate import generate
 from research.generation.greedy import Greedy
 from research.generation.sampling import Sampling
 from research.generation.writer import Writer
@@ -25,8 +26,6 @@ from tests.generation.subjects import (
   N,
   T,
   attentive,
-  given,
-  small,
   variables_of,
 )
 
@@ -102,158 +101,29 @@ def test_the_cache_of_a_row_that_has_ended_stays():
     assert (old[0] != new[0]).any()
 
 
-def call(model=MODEL, how=None, **changes):
-  """`generate`, abstractly: what is refused is refused before it runs."""
-  how = Greedy() if how is None else how
-  variables = variables_of(MODEL)
-  given_now = {"length": N, **changes}
-  return generate(model, variables, how=how, **given_now)
+def test_what_stands_on_padding_need_be_no_token():
+  model = attentive(source_position=LearnedPosition(length=4))
+  inputs, places = SOURCE
+  far = dataclasses.replace(
+    places, positions=jnp.where(places.valid, places.positions, 9)
+  )
+  source = jnp.where(places.valid, inputs, -1), far
+  prompt = PROMPT.at[1, 2:].set(C)
+  variables = variables_of(model)
+  given_now = {"length": N, "lengths": LENGTHS}
+  one, other = (
+    generate(model, variables, prompt, source=source, **given_now)
+    for prompt, source in ((PROMPT, SOURCE), (prompt, source))
+  )
+  assert (one.tokens == other.tokens).all()
+  assert (one.scores == other.scores).all()
 
 
-def ready(**changes):
-  return call(**{"prompt": PROMPT, **changes})
-
-
-REFUSED = {
-  "temperature 0": (
-    lambda: Sampling(temperature=0.0),
-    "temperature = 0.0; allowed: above 0, finite",
-  ),
-  "temperature negative": (
-    lambda: Sampling(temperature=-1.0),
-    "temperature = -1.0; allowed: above 0",
-  ),
-  "top-p 0": (lambda: Sampling(top_p=0.0), "top_p = 0.0; allowed: above 0, to"),
-  "top-p above 1": (lambda: Sampling(top_p=1.1), "top_p = 1.1; allowed: above"),
-  "top-k negative": (
-    lambda: Sampling(top_k=-1),
-    "top_k = -1; allowed: 0 or more",
-  ),
-  "top-k above the classes": (
-    lambda: ready(how=Sampling(top_k=8), key=KEY),
-    "top_k = 8; allowed: 0 to 7 for so many classes",
-  ),
-  "width 0": (lambda: Beam(width=0), "width = 0; allowed: 1 or more"),
-  "width above the classes": (
-    lambda: ready(how=Beam(width=8)),
-    "width = 8; allowed: 1 to 7 for so many classes",
-  ),
-  "all beams too": (
-    lambda: beams(MODEL, {}, PROMPT, how=Beam(width=8), length=N),
-    "width = 8; allowed: 1 to 7 for so many classes",
-  ),
-  "penalty": (lambda: Beam(penalty=-0.1), "penalty = -0.1; allowed: 0 or more"),
-  "end": (
-    lambda: ready(end=7),
-    "end = 7; allowed: a token of the vocabulary, 0 to 6",
-  ),
-  "begin": (
-    lambda: call(attentive(), source=SOURCE, begin=-1),
-    "begin = -1; allowed: a token of the vocabulary, 0 to 6",
-  ),
-  "length": (lambda: ready(length=0), "length = 0; allowed: an integer, 1 or"),
-  "length traced": (
-    lambda: jax.jit(lambda n: ready(length=n))(3),
-    "allowed: an integer, 1 or more",
-  ),
-  "lengths 0": (
-    lambda: ready(lengths=jnp.array([4, 0, 1])),
-    "lengths has 0; allowed: 1 to 4, the tokens of a prompt",
-  ),
-  "lengths too long": (
-    lambda: ready(lengths=jnp.array([4, 5, 1])),
-    "lengths has 5; allowed: 1 to 4",
-  ),
-  "lengths of other rows": (
-    lambda: ready(lengths=jnp.array([4, 1])),
-    "lengths has shape (2,); allowed: (3,)",
-  ),
-  "no prompt": (call, "prompt = None; allowed: tokens (b, t)"),
-  "empty prompt": (
-    lambda: ready(prompt=PROMPT[:, :0]),
-    "prompt has shape (3, 0); allowed: (b, t) with t = 1 or more",
-  ),
-  "no source": (
-    lambda: call(attentive()),
-    "source = None; allowed: (inputs, places)",
-  ),
-  "source": (
-    lambda: ready(source=SOURCE),
-    "source was given to SequenceModel; allowed: None",
-  ),
-  "source of other rows": (
-    lambda: ready(model=attentive(), prompt=PROMPT[:2], source=SOURCE),
-    "source has 3 rows; allowed: 2, as many as the prompt",
-  ),
-  "no key": (
-    lambda: ready(how=Sampling()),
-    "key = None; allowed: a key, as Sampling draws",
-  ),
-  "key": (
-    lambda: ready(key=KEY),
-    "key was given; allowed: None, as Greedy draws nothing",
-  ),
-  "vectors": (
-    lambda: ready(model=small(vocabulary=0)),
-    "vocabulary = 0 is a model over vectors; allowed: a model over tokens",
-  ),
-  "pooling": (
-    lambda: ready(model=small(pooling="last")),
-    "pooling = 'last' does not write; allowed: 'none'",
-  ),
-  "other outputs": (
-    lambda: ready(model=small(classes=9)),
-    "classes = 9 with vocabulary 7; allowed: classes <= vocabulary",
-  ),
-  "too few positions": (
-    lambda: ready(model=small(position=LearnedPosition(length=7))),
-    "length = 5 behind a prompt of 4 tokens needs 8 positions; allowed: up to "
-    "the 7 of LearnedPosition",
-  ),
-  "too few positions to decode": (
-    lambda: call(
-      attentive(target_position=LearnedPosition(length=4)), source=SOURCE
-    ),
-    "length = 5 behind a prompt of 1 tokens needs 5 positions; allowed: up to "
-    "the 4 of LearnedPosition",
-  ),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(name, unchecked):
-  make, message = REFUSED[name]
-  with pytest.raises(ValueError, match=re.escape(message)):
-    make()
-
-
-def go_on(model, cache, *source):
-  """Shapes of one more token behind what the cache holds."""
-  token = jnp.zeros((B, 1), jnp.int32)
-  more = {"method": "decode"} if source else {}
-
-  def step(cache):
-    here = (token, whole(token), *source)
-    variables = model.init(KEY, *here, **more)
-    variables = {**variables, "cache": cache}
-    return model.apply(variables, *here, mutable=["cache"], **more)
-
-  return jax.eval_shape(step, cache)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_a_cache_of_another_model_or_batch_size_is_refused(name):
-  model = MODELS[name]
-  other = {"recurrence": small(GRU(hidden=3), layers=1)}
-  wide = other.get(name, model.copy(width=16))
-  read, wider = ((), ())
-  if "source" in given(model):
-    read, wider = (((jnp.zeros((B, 4, d)), SOURCE[1]),) for d in (8, 16))
-  cache = model.start(B, 6, *read)
-  go_on(model, cache, *read)
-  fewer = jax.tree.map(lambda leaf: leaf[:2], cache)
-  for wrong in (fewer, wide.start(B, 6, *wider)):
-    with pytest.raises(
-      ValueError, match=r"cache\..*block_0\..* has shape \(.*; allowed: \("
-    ):
-      go_on(model, wrong, *read)
+def test_integers_of_any_type_are_integers(unchecked):
+  how = {"length": np.int64(2), "begin": np.int32(3), "end": np.int64(1)}
+  model = MODELS["encoder-decoder"]
+  found = generate(model, variables_of(model), source=SOURCE, **how)
+  plain = {name: int(value) for name, value in how.items()}
+  wanted = generate(model, variables_of(model), source=SOURCE, **plain)
+  assert found.tokens.shape == (B, 2)
+  assert (found.tokens == wanted.tokens).all()

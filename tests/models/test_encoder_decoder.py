@@ -15,6 +15,7 @@ from research.models.feed_forward import FeedForward
 from research.models.front import Subsampling
 from research.models.norms import RMSNorm
 from research.places import Places, gather, whole
+from research.positions.learned import LearnedPosition
 from research.recurrence.bidirectional import Bidirectional
 from research.recurrence.gru import GRU
 from research.recurrence.lstm import LSTM
@@ -175,6 +176,14 @@ def test_scanned_blocks_are_the_unrolled_ones():
   ("make", "message"),
   [
     (lambda: Decoder(cross=GRU()), "cross = GRU; allowed: Attention"),
+    (
+      lambda: Decoder(cross=Attention(heads=2)),
+      r"cross = Attention\(mask=Causal\(\)\) is causal.*; allowed: a mask that",
+    ),
+    (
+      lambda: decoded_without_a_source(),
+      "source = None with cross = Attention; allowed: ",
+    ),
     (lambda: small(tied="both"), "tied = 'both'; allowed: 'none', 'readout'"),
     (lambda: small(width=0), "width = 0; allowed: 1 or more"),
     (lambda: small(dropout=1.0), "dropout = 1.0; allowed: 0 to below 1"),
@@ -194,6 +203,21 @@ def test_scanned_blocks_are_the_unrolled_ones():
 def test_refused(unchecked, make, message):
   with pytest.raises(ValueError, match=message):
     make()
+
+
+def test_positions_of_both_sides_have_their_own_tables():
+  one, two = LearnedPosition(8), LearnedPosition(8)
+  shared = built(small(source_position=one, target_position=one))
+  assert shared == built(small(source_position=one, target_position=two))
+  assert {"source_position", "target_position"} <= {*shared["params"]}
+
+
+def decoded_without_a_source() -> Any:
+  return jax.eval_shape(
+    lambda: small().init(
+      jax.random.key(0), TARGET, whole(TARGET), None, method="decode"
+    )
+  )
 
 
 def built(model: EncoderDecoder) -> Any:

@@ -141,16 +141,17 @@ def test_the_model_is_what_its_parts_make(norm, embedding, readout):
   assert_close(y[VALID], wanted[VALID], level="model")
 
 
-def test_a_tied_readout_trains_the_table_from_both_ends():
-  model = small(readout="tied", layers=1)
+@pytest.mark.parametrize("classes", [V, 2])
+def test_a_tied_readout_trains_the_table_from_both_ends(classes):
+  model = small(readout="tied", layers=1, classes=classes)
   variables = start(model, TOKENS, RAGGED)
 
   @jax.jit
   def slope(variables: Any) -> Any:
     def loss(variables: Any) -> Any:
-      return jnp.sum(
-        run(model, variables, jnp.zeros_like(TOKENS), RAGGED)[..., 1]
-      )
+      y = run(model, variables, jnp.zeros_like(TOKENS), RAGGED)
+      assert y.shape[-1] == classes
+      return jnp.sum(y[..., 1])
 
     return jax.grad(loss)(variables)["params"]["embed"]["embedding"]
 

@@ -58,8 +58,8 @@ def built(
       "'one_hot' with vocabulary 9 does not fit width 8; allowed: ",
     ),
     (
-      lambda: built(readout="tied", classes=4),
-      "readout = 'tied' with vocabulary 5 and classes 4; allowed: ",
+      lambda: built(readout="tied", classes=6),
+      "readout = 'tied' with vocabulary 5 and classes 6; allowed: ",
     ),
     (
       lambda: built(readout="tied", embedding="one_hot"),

@@ -24,6 +24,7 @@ from tests.formula import assert_is
 from tests.tolerance import assert_close
 
 B, T, D = 3, 5, 4
+KEY = jax.random.key(0)
 X = np.random.default_rng(4).normal(size=(B, T, D)).astype(np.float32)
 
 
@@ -105,18 +106,69 @@ def test_blocks_are_the_formula(norm, normalization, residual):
 
 
 def test_stochastic_depth_leaves_a_half_out_of_whole_rows():
-  block = Block(
-    Adding(), NoFeedForward(), "none", residual=False, stochastic_depth=0.5
-  )
+  block = Block(Adding(), NoFeedForward(), "none", stochastic_depth=0.75)
   x = jnp.ones((64, T, D))
   variables = block.init(jax.random.key(0), x, whole(x))
   run = functools.partial(block.apply, variables, x, whole(x))
   y = run(deterministic=False, rngs={"dropout": jax.random.key(1)})
-  whole_rows = np.asarray(run())
-  kept = np.asarray(y)[:, 0, 0] != 0
-  assert 16 < kept.sum() < 48
-  np.testing.assert_array_equal(y[kept], 2 * whole_rows[kept])
-  np.testing.assert_array_equal(y[~kept], 0)
+  added = np.asarray(y) - 1
+  kept = added[:, 0, 0] != 0
+  assert 6 < kept.sum() < 28
+  np.testing.assert_array_equal(added[kept], 4 * (np.asarray(run()) - 1)[kept])
+  np.testing.assert_array_equal(added[~kept], 0)
+
+
+class Ones(Mixer):
+  """One everywhere: blocks add up what was not dropped."""
+
+  def __call__(self, x: Any, places: Places, **given: Any) -> Any:
+    return jnp.ones_like(x)
+
+
+@pytest.mark.parametrize("rate", ["dropout", "stochastic_depth"])
+@pytest.mark.parametrize("remat", [False, True])
+@pytest.mark.parametrize("depth", ["unrolled", "scanned"])
+def test_every_block_drops_by_itself(depth, remat, rate):
+  kinds = {"feed_forward": NoFeedForward(), "norm": "none", "depth": depth}
+  encoder = Encoder(Ones(), 4, remat=remat, **kinds, **{rate: 0.5})
+  x = jnp.zeros((256, 2, 2))
+  rngs = {"dropout": KEY}
+  y = encoder.apply({}, x, whole(x), deterministic=False, rngs=rngs)
+  kept, counts = np.unique(np.asarray(y)[:, 0, 0] / 2, return_counts=True)
+  # Of four, as often as independent halves are: 1, 4, 6, 4, 1 of 16.
+  assert kept.tolist() == [0, 1, 2, 3, 4]
+  wanted = 16 * np.array([1, 4, 6, 4, 1])
+  assert np.abs(counts - wanted).max() < 36
+
+
+@pytest.mark.parametrize("make", [Block, Encoder])
+def test_stochastic_depth_leaves_no_row_without_anything(make):
+  message = "stochastic_depth = 0.5 with residual = False .*; allowed: 0.0, or"
+  with pytest.raises(ValueError, match=message):
+    make(Adding(), residual=False, stochastic_depth=0.5)
+
+
+@pytest.mark.parametrize(
+  ("depth", "layers", "apart"),
+  [("unrolled", 2, 2), ("scanned", 1, 1), ("scanned", 2, 2), ("scanned", 3, 1)],
+)
+def test_forgetful_blocks_are_computed_apart(depth, layers, apart):
+  # A barrier hides from the compiler that a block is computed twice. Blocks
+  # in a loop of several turns need none.
+  x = jnp.asarray(X)
+
+  def barriers(remat: bool) -> int:
+    kinds = {"depth": depth, "remat": remat}
+    encoder = Encoder(Adding(), layers, FeedForward(1), **kinds)
+    variables = jax.eval_shape(encoder.init, KEY, x, whole(x))
+
+    def loss(variables: Any) -> Any:
+      return jnp.sum(jnp.sin(encoder.apply(variables, x, whole(x))))
+
+    lowered = jax.jit(jax.grad(loss)).lower(variables)
+    return lowered.as_text().count("optimization_barrier")
+
+  assert (barriers(remat=False), barriers(remat=True)) == (0, apart)
 
 
 @pytest.mark.parametrize("mixer", [Attention(heads=2), GRU()])
