@@ -17,7 +17,7 @@ stated one.
 Command. `python -m experiments run alignment`, then
 `mixerlab attention alignment --variant attention` to see the maps.
 
-Minutes. 12 on 2 cores with 5 seeds.
+Minutes. 23 on 2 cores with 5 seeds, beside other work.
 
 Source. H. Lee, lectures on the Transformer (2021), in own words in
 docs/questions.md; Bahdanau et al. 2015, Chan et al. 2016.

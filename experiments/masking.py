@@ -12,7 +12,7 @@ the mask writes as well as one with it, or does not learn to look.
 
 Command. `python -m experiments run masking`
 
-Minutes. 5 on 2 cores with 5 seeds.
+Minutes. 6 on 2 cores with 5 seeds, beside other work.
 
 Source. H. Lee, lectures on the Transformer (2021), in own words in
 docs/questions.md; Vaswani et al. 2017, 3.2.3.

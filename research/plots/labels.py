@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -153,15 +154,36 @@ def at_right(
   axes: Axes,
   ends: Mapping[str, tuple[int | float, int | float]],
   colours: Mapping[str, str],
+  markers: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-  """Texts in the right margin, led to from where their lines end (data)."""
+  """Texts in the right margin, led to from where their lines end (data).
+
+  Those that have a marker in `markers` are named by it, without a line.
+  """
   _, bottom = axes.transAxes.transform((0, 0))
   right, top = axes.transAxes.transform((1, 1))
   points = [axes.transData.transform(end) for end in ends.values()]
   places = apart([float(y) for _, y in points], HEIGHT, bottom, top)
   for text, (x, y), place in zip(ends, points, places, strict=True):
-    hair(axes, (right + 10, place), (x + 3, y), colours[text])
+    if text in markers:
+      key(axes, (right + 6, place), markers[text], colours[text])
+    else:
+      hair(axes, (right + 10, place), (x + 3, y), colours[text])
     put(axes, (right + 12, place), text)
+
+
+def key(
+  axes: Axes, where: tuple[float, float], marker: str, colour: str
+) -> None:
+  """A marker outside the axes; in points."""
+  axes.plot(
+    *([end / 72] for end in where),  # inches
+    marker=marker,
+    color=colour,
+    markersize=3,
+    transform=axes.figure.dpi_scale_trans,
+    clip_on=False,
+  )
 
 
 def _line(point: np.ndarray, boxes: Boxes) -> np.ndarray:

@@ -121,8 +121,12 @@ def _ends(
   look: Mapping[str, Look],
   spread: float,
 ) -> None:
-  """The name of every line at its right end."""
-  ends = {}
+  """The name of every line at its right end.
+
+  Where a line ends before the last slice, nothing could lead to its name
+  without crossing others: its marker stands there.
+  """
+  ends, short = {}, {}
   for i, (name, line) in enumerate(lines.items()):
     known = [
       (x + spread * i - 0.23, row.mean)
@@ -131,4 +135,7 @@ def _ends(
     ]
     if known:
       ends[name] = known[-1]
-  labels.at_right(axes, ends, {name: look[name].colour for name in ends})
+    if line[-1] is None:
+      short[name] = look[name].marker
+  colours = {name: look[name].colour for name in ends}
+  labels.at_right(axes, ends, colours, short)

@@ -74,3 +74,15 @@ def test_ticks_are_thinned_where_they_have_no_room():
   ).axes
   shown = [label.get_text() for label in axes.get_xticklabels()]
   assert 2 <= len(shown) < 16 and set(shown) <= set(ticks)
+
+
+def test_a_line_that_ends_early_is_named_by_its_marker():
+  """A line to its name would cross those of all that go on."""
+  short = {**lines(), "b": [row("b", 0.9), None, None]}
+  (axes,) = slices.by_slice(
+    short, ["4", "8", "16"], "pairs", LOOK, "accuracy", {}
+  ).axes
+  led = [note for note in axes.texts if note.arrowprops is not None]
+  assert len(led) == 2
+  (key,) = (line for line in axes.lines if not line.get_clip_on())
+  assert key.get_marker() == LOOK["b"].marker
