@@ -82,7 +82,8 @@ def test_a_line_that_ends_early_is_named_by_its_marker():
   (axes,) = slices.by_slice(
     short, ["4", "8", "16"], "pairs", LOOK, "accuracy", {}
   ).axes
-  led = [note for note in axes.texts if note.arrowprops is not None]
+  led = [note for note in axes.texts if note.arrow_patch is not None]
   assert len(led) == 2
-  (key,) = (line for line in axes.lines if not line.get_clip_on())
+  inches = axes.figure.dpi_scale_trans
+  (key,) = (line for line in axes.lines if line.get_transform() == inches)
   assert key.get_marker() == LOOK["b"].marker
