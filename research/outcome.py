@@ -39,15 +39,18 @@ def outcome(
   metric = variant.task.objective.metric
   lost = np.array([status == "diverged" for status in trained.status])
   scores = []
+
+  def most(task: str) -> float:
+    return different.get(task, math.inf) / variant.training.seeds
+
   for task, arrays in trained.tests.items():
-    most = different.get(task, math.inf) / variant.training.seeds
-    scores += _scores(task, metric, arrays, lost, most)
+    scores += _scores(task, metric, arrays, lost, most(task))
   for task, arrays in trained.written.items():
-    scores += _written(task, arrays, lost)
+    scores += _written(task, arrays, lost, most(task))
   for measure, arrays in trained.measures.items():
     # Before training no member is lost.
     gone = lost & (measure in MEASURES)
-    scores += _sliced("test", measure, arrays, gone, math.inf)
+    scores += _sliced("test", measure, arrays, gone, most("test"))
   chosen = choose(variant, trained, scores)
   seconds = max(trained.train_seconds, 1e-9)
   return {
@@ -104,7 +107,7 @@ def _scores(
 
 
 def _written(
-  task: str, arrays: Mapping[str, np.ndarray], lost: np.ndarray
+  task: str, arrays: Mapping[str, np.ndarray], lost: np.ndarray, most: float
 ) -> list[dict[str, Any]]:
   """Error rate and sequence accuracy of what was written."""
   slices = {name: x for name, x in arrays.items() if name not in _COUNTED}
@@ -112,8 +115,8 @@ def _written(
   rate = {"score": edits / np.maximum(sizes, 1), "weight": sizes, **slices}
   right = {"score": 1.0 * (edits == 0), "weight": np.ones_like(edits), **slices}
   return [
-    *_sliced(task, ERROR_RATE, rate, lost, math.inf),
-    *_sliced(task, SEQUENCE_ACCURACY, right, lost, math.inf),
+    *_sliced(task, ERROR_RATE, rate, lost, most),
+    *_sliced(task, SEQUENCE_ACCURACY, right, lost, most),
   ]
 
 

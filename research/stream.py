@@ -17,6 +17,11 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 from research.places import gather
 from research.shapes import Segments
 
+ONCE = "once_"
+MADE = f"{ONCE}made"
+"""In a cache: how names begin of what the first call makes for all, and the
+leaf that says of each row whether it is made."""
+
 
 def streaming(module: nn.Module) -> bool:
   """Whether this call continues the stream kept in `cache`.
@@ -252,16 +257,20 @@ def once(
 ) -> tuple[Array, ...]:
   """`make(module, x)`, computed by the first call of a stream alone.
 
-  Later calls read it from the cache, and `x` is not looked at any more.
+  Later calls read it from the cache, and `x` is not looked at any more. All
+  that is kept has a name in the cache that begins with `ONCE`.
 
   Args:
     module: the streaming module.
-    shapes: of what is made, by its name in the cache; the first axis is b.
+    shapes: of what is made, by its name; the first axis is b.
     make: a function of the module, which may own parameters.
     x: what it is made of.
   """
-  kept = [_kept(module, name, shape, x.dtype) for name, shape in shapes.items()]
-  done = _kept(module, "made", x.shape[:1], bool)
+  kept = [
+    _kept(module, f"{ONCE}{name}", shape, x.dtype)
+    for name, shape in shapes.items()
+  ]
+  done = _kept(module, MADE, x.shape[:1], bool)
   old = tuple(one.value for one in kept)
   new = nn.cond(jnp.all(done.value), lambda module, x: old, make, module, x)
   for one, before, after in zip(kept, old, new, strict=True):

@@ -67,6 +67,19 @@ def test_more_errors_than_tokens_are_no_share():
   assert (row.low, row.high) == pytest.approx((expected.low, expected.high))
 
 
+def test_examples_that_repeat_count_once_in_what_is_written():
+  """Three examples of which two are different, over three seeds."""
+  one = {"score": np.ones((6, 1, 1)), "weight": np.ones((6, 1, 1))}
+  found = counted([0, 0, 0], [1, 1, 1], [1, 1, 1])
+  sweep = dataclasses.replace(
+    SWEEP, written={"test": found}, measures={"alignment": one}
+  )
+  left = experiment().variant("left")
+  for score in outcome(left, sweep, COSTS, {"test": 2})["scores"]:
+    if score["metric"] in ("error_rate", "sequence_accuracy", "alignment"):
+      assert score["examples"] == 2 / left.training.seeds, score["metric"]
+
+
 def test_what_was_measured_before_training_outlives_a_diverged_seed():
   status = ["finished"] * 5 + ["diverged"]
   one = {"score": np.ones((6, 1, 1)), "weight": np.ones((6, 1, 1))}

@@ -283,6 +283,10 @@ def test_the_best_are_those_that_write_with_the_fewest_errors(folder):
   both = dataclasses.replace(summary, rows=(*summary.rows, *wrote))
   expected = [*order[:0:-1], order[0]]
   assert [row[0].text for row in answer(experiment, both).rows] == expected
+  some = dataclasses.replace(summary, rows=(*summary.rows, *wrote[1:]))
+  assert [row[0].text for row in answer(experiment, some).rows] == order
+  told = str(contents(experiment, both, (), {}, {}))
+  assert f"Error rate here, the best first: {expected[0]} 0.000" in told
   table = brief(experiment, both)
   assert [row[0].text for row in table.rows] == expected
   assert [cell.text for cell in table.columns[:4]] == [

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.stream import history, once, slots, streaming
+from research.stream import MADE, history, once, slots, streaming
 
 ROWS = 5
 
@@ -132,6 +132,6 @@ def test_what_is_made_once_is_not_made_again():
   np.testing.assert_array_equal(first, np.full((2, 4, 3), 5.0))
   np.testing.assert_array_equal(second, first)
   # A row that starts anew has what it is made of looked at, the others not.
-  new["cache"]["made"] = jnp.array([True, False])
+  new["cache"][MADE] = jnp.array([True, False])
   third, _ = append({**variables, **new}, 2 * x)
   np.testing.assert_array_equal(third[:, 0, 0], [5.0, 10.0])

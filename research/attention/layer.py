@@ -188,7 +188,7 @@ class Attention(Mixer):
       return k, layer._project(x, "value")
 
     if source is not None and streams:
-      names = ("source_keys", "source_values")
+      names = ("keys", "values")
       shapes = (self._shape(x, name) for name in ("key", "value"))
       k, v = once(self, dict(zip(names, shapes, strict=True)), make, x)
     else:

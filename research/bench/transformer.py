@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import cast, get_args
 
 import jax
+import jax.numpy as jnp
 
 from research.attention.layer import Attention
 from research.bench.compilation import compilations
@@ -114,6 +115,7 @@ def prepare(form: str, of: int) -> Callable[[int], int]:
 def _compilations(layers: int, depth: Depth) -> Callable[[int], int]:
   """Makes a step's program anew, and tells how often."""
   ready = deep_plan(layers, depth)
-  member = jax.tree.map(lambda leaf: leaf[0], members(ready.training))
+  first = jax.tree.map(lambda leaf: leaf[0], members(ready.training))
+  member = jax.tree.map(jnp.asarray, first)
   state = jax.eval_shape(lambda: initialise(ready, member))
   return compilations(lambda state: gradient_step(ready, member, state), state)

@@ -9,10 +9,7 @@ from jaxtyping import Array, Int
 
 from research.mixer import Source
 from research.models.model import EncoderDecoder, Model
-
-_MADE = "made"
-_FIXED = (_MADE, "source_keys", "source_values")
-"""What attention keeps of a source from the first call on."""
+from research.stream import MADE, ONCE
 
 
 def parted(cache: Any) -> tuple[Any, Any]:
@@ -24,9 +21,9 @@ def parted(cache: Any) -> tuple[Any, Any]:
   moving: dict[Any, Array] = {}
   fixed: dict[Any, Array] = {}
   for path, leaf in flatten_dict(cache).items():
-    if path[-1] == _MADE:
+    if path[-1] == MADE:
       leaf = jnp.ones(leaf.shape, leaf.dtype)
-    (fixed if path[-1] in _FIXED else moving)[path] = leaf
+    (fixed if path[-1].startswith(ONCE) else moving)[path] = leaf
   return unflatten_dict(moving), unflatten_dict(fixed)
 
 

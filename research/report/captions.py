@@ -1,5 +1,7 @@
 """What is said of the figures of a run."""
 
+from research.training.measures import MEASURES, initial
+
 CAPTIONS = {
   "accuracy": (
     "{score} on fresh test examples",
@@ -27,37 +29,22 @@ CAPTIONS = {
     "training: log₁₀ of the gradient’s norm there over that at the input that "
     "asks; means over seeds with 95% intervals.",
   ),
-  "initial_slope": (
-    "Initial slope by {difficulty}",
-    "The same before training.",
-  ),
   "gradient": (
     "Gradient by block",
     "log₁₀ of the norm of the loss’s gradient with respect to a block, after "
     "training; block 1 is next to the input. Means over seeds with 95% "
     "intervals.",
   ),
-  "initial_gradient": (
-    "Initial gradient by block",
-    "The same before training.",
-  ),
   "alignment": (
     "Alignment by layer",
     "The share of a cross-attention’s weights that lies on the true part of "
     "the source, after training; means over seeds with 95% intervals.",
   ),
-  "initial_alignment": (
-    "Initial alignment by layer",
-    "The same before training.",
-  ),
   "monotonicity": (
     "Monotonicity by layer",
-    "The share of tokens that are sought no further left in the source than "
-    "the one before; means over seeds with 95% intervals.",
-  ),
-  "initial_monotonicity": (
-    "Initial monotonicity by layer",
-    "The same before training.",
+    "The share of tokens, from the second on, that are sought no further left "
+    "in the source than the one before, after training; means over seeds with "
+    "95% intervals.",
   ),
   "depth": (
     "{score} against depth",
@@ -85,3 +72,10 @@ CAPTIONS = {
   ),
 }
 """Figure → its title, and how to read it."""
+
+for _name in MEASURES:
+  _title = CAPTIONS[_name][0]
+  CAPTIONS[initial(_name)] = (
+    f"Initial {_title[0].lower()}{_title[1:]}",
+    "The same before training.",
+  )

@@ -225,16 +225,19 @@ def _slices(experiment: Experiment, summary: Summary) -> tuple[Block, ...]:
 
 
 def _reached(experiment: Experiment, summary: Summary) -> list[str]:
-  """The scores, the best first, in a sentence."""
+  """The scores, the best first, in sentences; what was written before all."""
   best = tables.ranked(experiment, summary)
   if not best:
     return []
-  found = [f"{tables.title(experiment)} here, the best first: {_told(best)}."]
+  found = {}
   for name in tables.written(summary.rows):
     rows = (summary.find(row.variant, metric=name) for row in best)
-    own = [row for row in rows if row is not None]
-    found.append(f"{tables.title(experiment, name)}: {_told(own)}.")
-  return found
+    found[tables.title(experiment, name)] = [row for row in rows if row]
+  found[tables.title(experiment)] = best
+  return [
+    f"{title}{'' if i else ' here, the best first'}: {_told(rows)}."
+    for i, (title, rows) in enumerate(found.items())
+  ]
 
 
 def _told(rows: Sequence[Row]) -> str:

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from research.experiment import TIMED, Experiment
 from research.plots.readable import NONE, fixed, interval, rate, short
 from research.report.document import Cell, Table
@@ -30,17 +32,16 @@ def title(experiment: Experiment, score: str = "") -> str:
 def ranked(experiment: Experiment, summary: Summary) -> list[Row]:
   """The score of every variant on its own task; the best first.
 
-  The best are those that write with the fewest errors, where models write.
+  The best are those that write with the fewest errors, where all write.
   """
   score = metric(experiment)
-  rows = (summary.find(name, metric=score) for name in experiment.names())
-
-  def worst_last(row: Row) -> tuple[float, ...]:
-    wrote = summary.find(row.variant, metric=ERROR_RATE)
-    keys = ([] if wrote is None else [wrote.mean]) + [-row.mean]
-    return tuple(key if math.isfinite(key) else math.inf for key in keys)
-
-  return sorted((row for row in rows if row is not None), key=worst_last)
+  found = (summary.find(name, metric=score) for name in experiment.names())
+  rows = [row for row in found if row]
+  wrote = [summary.find(row.variant, metric=ERROR_RATE) for row in rows]
+  keys = [row.mean for row in wrote if row]
+  if len(keys) < len(rows):
+    keys = [-row.mean for row in rows]
+  return [rows[i] for i in np.argsort(keys, kind="stable")]  # NaN last
 
 
 def bounds(experiment: Experiment) -> dict[str, dict[str, float]]:

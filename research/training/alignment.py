@@ -19,39 +19,69 @@ _ALIKE = 1e-3
 would decide where two tokens are sought at the same place."""
 
 
-def alignment(
+def looks(
   plan: Plan, parameters: Any, key: RandomKey, count: int
-) -> dict[str, Array]:
-  """The share of each cross-attention's weights that lies on the true range.
+) -> dict[str, dict[str, Array]]:
+  """Alignment and monotonicity of each cross-attention, mean over heads.
 
-  Mean over heads, for every token that stands somewhere in the source; as
-  scores [count a·layers], sliced by layer.
+  Alignment is the share of its weights that lies on the true range, for every
+  token that stands somewhere in the source. Monotonicity is 1 where a token is
+  sought no further left than the one before it, by the centres of the weights;
+  the first token has none before it and no weight. Scores are [count
+  a·layers], sliced by layer.
   """
+  model = plan.model
+  assert isinstance(model, EncoderDecoder)
 
-  def judged(example: Example, weights: Array, where: Array) -> Array:
-    first, end = (example.alignment[..., None, i] for i in (0, 1))
-    inside = (where[:, None] >= first) & (where[:, None] < end)
-    return jnp.sum(weights * inside[..., None, :], axis=-1)
+  def judged(example: Example) -> dict[str, Array]:
+    weights, where = cross_weights(model, {"params": parameters}, example)
+    mean = jnp.mean(weights, axis=3)
+    first, end = example.alignment[..., 0], example.alignment[..., 1]
+    return {
+      ALIGNMENT: _inside(mean, where, first, end),
+      MONOTONICITY: _no_further_left(mean, where),
+      "stands": end > first,
+    }
 
-  return _layers(plan, parameters, key, count, judged)
+  found = each(plan, plan.task.split("test"), key, count, judged)
+  weight = found["weight"] * found["stands"]
+  later = jnp.arange(weight.shape[1])[None] > 0
+  return {
+    ALIGNMENT: _by_layer(found[ALIGNMENT], weight),
+    MONOTONICITY: _by_layer(found[MONOTONICITY], weight * later),
+  }
 
 
-def monotonicity(
-  plan: Plan, parameters: Any, key: RandomKey, count: int
+def _inside(
+  mean: Float[Array, "b t layers s"],
+  where: Int[Array, "b s"],
+  first: Int[Array, "b t"],
+  end: Int[Array, "b t"],
+) -> Float[Array, "b t layers"]:
+  """The weights between the first position and the end."""
+  there = where[:, None]
+  inside = (there >= first[..., None]) & (there < end[..., None])
+  return jnp.sum(mean * inside[..., None, :], axis=-1)
+
+
+def _no_further_left(
+  mean: Float[Array, "b t layers s"], where: Int[Array, "b s"]
+) -> Float[Array, "b t layers"]:
+  centre = jnp.sum(mean * where[:, None, None, :], axis=-1)
+  back = jnp.diff(centre, axis=1, prepend=centre[:, :1]) < -_ALIKE
+  return 1.0 - back
+
+
+def _by_layer(
+  score: Float[Array, "count t layers"], weight: Float[Array, "count t"]
 ) -> dict[str, Array]:
-  """1 where a token is sought no further left than the one before it.
-
-  By the centres of the weights of each cross-attention, mean over heads; a
-  thousandth of a position to the left is nothing. The first token has none
-  before it and no weight. Scores as those of `alignment`.
-  """
-
-  def judged(example: Example, weights: Array, where: Array) -> Array:
-    centre = jnp.sum(weights * where[:, None, None, :], axis=-1)
-    back = jnp.diff(centre, axis=1, prepend=centre[:, :1]) < -_ALIKE
-    return 1.0 - back
-
-  return _layers(plan, parameters, key, count, judged, least=1)
+  """Scores [count t·layers] with their weights and layers."""
+  layers = jnp.arange(score.shape[2]) + 1
+  parts = {"score": score, "weight": weight[..., None], "layer": layers}
+  return {
+    name: jnp.broadcast_to(part, score.shape).reshape(len(score), -1)
+    for name, part in parts.items()
+  }
 
 
 def cross_weights(
@@ -77,43 +107,6 @@ def cross_weights(
     found.append(weights)
   weights = jnp.moveaxis(jnp.stack(found), 0, 1)  # [b layers h t s]
   return weights.transpose(0, 3, 1, 2, 4), memory[1].positions
-
-
-def _layers(
-  plan: Plan,
-  parameters: Any,
-  key: RandomKey,
-  count: int,
-  function: Any,
-  least: int = 0,
-) -> dict[str, Array]:
-  """What `function` says of the weights [b t layers s] of test examples.
-
-  Tokens before the one numbered `least` have no weight.
-  """
-  model = plan.model
-  assert isinstance(model, EncoderDecoder)
-  layers = model.decoder.layers
-
-  def judged(example: Example) -> dict[str, Array]:
-    weights, where = cross_weights(model, {"params": parameters}, example)
-    score = function(example, jnp.mean(weights, axis=3), where)
-    stands = example.alignment[..., 1] > example.alignment[..., 0]
-    late = jnp.arange(stands.shape[1])[None] >= least
-    return {"score": score, "stands": stands & late}
-
-  found = each(plan, plan.task.split("test"), key, count, judged)
-  weight = found["weight"] * found["stands"]
-  each_layer = jnp.broadcast_to(jnp.arange(layers) + 1, found["score"].shape)
-
-  def flat(x: Array) -> Array:
-    return x.reshape(count, -1)
-
-  return {
-    "score": flat(found["score"]),
-    "weight": flat(jnp.repeat(weight[..., None], layers, axis=-1)),
-    "layer": flat(each_layer),
-  }
 
 
 def check_alignment(plan: Plan) -> None:

@@ -7,37 +7,39 @@ from jaxtyping import Array
 
 from research.shapes import RandomKey
 from research.tasks.base import Example
-from research.training.alignment import (
-  ALIGNMENT,
-  MONOTONICITY,
-  alignment,
-  monotonicity,
-)
+from research.training.alignment import ALIGNMENT, MONOTONICITY, looks
 from research.training.evaluation import each
 from research.training.gradients import GRADIENT, gradients
 from research.training.plan import Plan
 from research.training.slopes import SLOPE, slopes
 
+Found = dict[str, dict[str, Array]]
+"""By metric: scores, weights and slices."""
 
-def _slopes(
-  plan: Plan, parameters: Any, key: RandomKey, count: int
-) -> dict[str, Array]:
-  """Slope (as score), weight and slices of test examples, each [count a]."""
+
+def _slopes(plan: Plan, parameters: Any, key: RandomKey, count: int) -> Found:
+  """Of test examples, each [count a]."""
 
   def judged(example: Example) -> dict[str, Array]:
     return {"score": slopes(plan, parameters, example)}
 
-  return each(plan, plan.task.split("test"), key, count, judged)
+  return {SLOPE: each(plan, plan.task.split("test"), key, count, judged)}
 
 
-Measuring = Callable[[Plan, Any, RandomKey, int], dict[str, Array]]
-"""(plan, parameters, key of examples, how many) → score, weight, slices."""
+def _gradients(
+  plan: Plan, parameters: Any, key: RandomKey, count: int
+) -> Found:
+  return {GRADIENT: gradients(plan, parameters, key, count)}
+
+
+Measuring = Callable[[Plan, Any, RandomKey, int], Found]
+"""(plan, parameters, key of examples, how many) → what was found."""
 
 MEASURES: dict[str, Measuring] = {
   SLOPE: _slopes,
-  GRADIENT: gradients,
-  ALIGNMENT: alignment,
-  MONOTONICITY: monotonicity,
+  GRADIENT: _gradients,
+  ALIGNMENT: looks,
+  MONOTONICITY: looks,
 }
 """By metric; before training the metric is called `initial(metric)`."""
 

@@ -24,7 +24,7 @@ from research.training.member import (
 from research.training.plan import Plan
 from research.training.written import written_one_by_one
 
-Checks = Mapping[str, Callable[[Any], dict[str, np.ndarray]]]
+Checks = Mapping[str, Callable[[Any], dict[str, Any]]]
 """By name: from the parameters to what was found, on the host."""
 
 
@@ -41,7 +41,8 @@ class Programs:
       "train" has the training examples, where these are finite.
     written: test task → (parameters → edits, sizes and slices), of tasks with
       a source.
-    measures: metric → (parameters → scores, weights and slices).
+    measures: (parameters → scores, weights and slices by metric), each once
+      that gives what was asked for.
     compile_seconds: of all of them.
     temporary_bytes: of the chunk, by the compiler's own analysis.
   """
@@ -105,7 +106,10 @@ def compile_programs(
       }
     ),
     measures=compiled(
-      {name: _measure(plan, MEASURES[name], layout) for name in measures}
+      {
+        measure.__name__: _measure(plan, measure, layout)
+        for measure in dict.fromkeys(MEASURES[name] for name in measures)
+      }
     ),
     compile_seconds=time.perf_counter() - begin,
     temporary_bytes=_temporary_bytes(advance),
@@ -186,12 +190,13 @@ def _measure(plan: Plan, measure: Measuring, layout: Spread) -> Any:
 
 def _on_host(
   check: Any, stacked: Member, real: int
-) -> Callable[[Any], dict[str, np.ndarray]]:
-  def run(parameters: Any) -> dict[str, np.ndarray]:
-    return {
-      name: np.asarray(value)[:real]
-      for name, value in gathered(check(stacked, parameters)).items()
-    }
+) -> Callable[[Any], dict[str, Any]]:
+  def run(parameters: Any) -> dict[str, Any]:
+    found: dict[str, Any] = jax.tree.map(
+      lambda value: np.asarray(value)[:real],
+      gathered(check(stacked, parameters)),
+    )
+    return found
 
   return run
 

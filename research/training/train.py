@@ -194,9 +194,10 @@ def _trained(
 def _measures(programs: Programs, state: State) -> dict[str, Any]:
   found = {}
   first = programs.start() if programs.measures else state
-  for name, measure in programs.measures.items():
-    found[initial(name)] = measure(first.parameters)
-    found[name] = measure(state.parameters)
+  for measure in programs.measures.values():
+    before, after = measure(first.parameters), measure(state.parameters)
+    for name in after:
+      found[initial(name)], found[name] = before[name], after[name]
   return found
 
 

@@ -35,18 +35,15 @@ ZEROS = sum(
   str(day).count("0")
   for day in np.arange("2000", "2001", dtype="datetime64[D]")
 )
+NO_SIZES = ({"symbols": 1}, {"longest": 0}, {"shortest": 0}, {"shortest": 9})
+"""That neither a reversal nor a sorting can have."""
 
 TRANSDUCTIONS: dict[str, TaskCase] = {
   "reverse": TaskCase(
     # Of 4.5 tokens and END, END is 1 / 5.5.
     Reverse(),
     chance=2 / 11,
-    refused=(
-      {"symbols": 1},
-      {"longest": 0},
-      {"shortest": 0},
-      {"shortest": 9},
-    ),
+    refused=NO_SIZES,
   ),
   "reverse of two symbols": TaskCase(
     Reverse(symbols=2, shortest=6, longest=6), chance=3 / 7
@@ -54,12 +51,7 @@ TRANSDUCTIONS: dict[str, TaskCase] = {
   "sorting": TaskCase(
     Sort(),
     chance=2 / 11,
-    refused=(
-      {"symbols": 1},
-      {"longest": 0},
-      {"shortest": 0},
-      {"shortest": 9},
-    ),
+    refused=NO_SIZES,
   ),
   "sorting of many repeats": TaskCase(
     Sort(symbols=3, shortest=2, longest=12), chance=7 / 3 / 8

@@ -19,7 +19,7 @@ from research.models.feed_forward import FeedForward
 from research.shapes import RandomKey
 from research.tasks.base import Example
 from research.tasks.reverse import Reverse
-from research.training.alignment import alignment, monotonicity
+from research.training.alignment import looks
 from research.training.gradients import gradients
 from research.training.member import root
 from research.training.plan import Plan, plan
@@ -114,8 +114,7 @@ def looked_at() -> dict[str, Any]:
       "batch": batch,
       "parameters": parameters,
       "gradient": gradients(*given),
-      "alignment": alignment(*given),
-      "monotonicity": monotonicity(*given),
+      **looks(*given),
       "written": written_one_by_one(made, TASK, parameters, key, COUNT),
       "slopes": jax.grad(loss)(blocks)["decoder"],
       "weights": sown["intermediates"]["decoder"],
