@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from research.attention.layer import Attention
+from research.bench.device import accelerated, precision
 from research.evaluations.attention.attend import attention
 from research.masks import Causal, Window
 from research.places import Places
@@ -38,14 +39,15 @@ _FORMS: dict[str, dict[str, Any]] = {
   },
   "dense": {"evaluation": "dense"},
   "library": {"evaluation": "library"},
+  "cudnn": {"evaluation": "cudnn"},
 }
 
 
 def inputs(length: int) -> list[jax.Array]:
   """Queries, keys, values and the cotangent, [1 t h k]."""
   keys = jax.random.split(jax.random.key(0), 4)
-  shape = (1, length, HEADS, WIDTH)
-  return [jax.random.normal(key, shape) for key in keys]
+  shape, dtype = (1, length, HEADS, WIDTH), jnp.dtype(precision())
+  return [jax.random.normal(key, shape, dtype) for key in keys]
 
 
 def compiled(form: str, length: int) -> tuple[Any, list[jax.Array]]:
@@ -83,7 +85,10 @@ def prepare(form: str, length: int) -> Callable[[int], int]:
 
   def calls(number: int) -> int:
     for _ in range(number):
-      jax.block_until_ready(call(*arguments))
+      y = call(*arguments)
+      if not accelerated():  # where calls would run side by side
+        jax.block_until_ready(y)
+    jax.block_until_ready(y)
     return number
 
   calls(1)
@@ -93,16 +98,15 @@ def prepare(form: str, length: int) -> Callable[[int], int]:
 def _decoding(length: int) -> Callable[[int], int]:
   """Tokens one by one through a layer whose cache holds `length` of them."""
   layer = Attention(heads=HEADS)
-  x = jax.random.normal(jax.random.key(0), (1, 1, HEADS * WIDTH))
+  x = jnp.ones((1, 1, HEADS * WIDTH), jnp.dtype(precision()))
   one = jnp.ones((1, 1), int)
   variables = jax.jit(layer.init)(jax.random.key(1), x, Places(one, one))
 
   def start() -> Any:
     shape = (1, length, HEADS * WIDTH)
     places = Places(jnp.ones((1, length), int), jnp.ones((1, length), int))
-    return layer.apply(variables, jnp.zeros(shape), places, mutable=["cache"])[
-      1
-    ]
+    past = jnp.zeros(shape, x.dtype)
+    return layer.apply(variables, past, places, mutable=["cache"])[1]
 
   cache = jax.tree.map(
     lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(start)

@@ -62,18 +62,3 @@ def prepare(size: Size, members: int = 1) -> Callable[[int], int]:
 def flops_per_step(size: Size) -> float:
   """Matrix products of one step, forward and backward."""
   return costs(training_plan(size)).flops_per_example * size.batch
-
-
-def prepare_product(width: int = 2048) -> Callable[[int], int]:
-  """The machine's own rate: products of two square float32 matrices."""
-  x = jax.random.normal(jax.random.key(0), (width, width))
-  product = jax.jit(lambda x: x @ x)
-  product(x).block_until_ready()
-
-  def products(number: int) -> int:
-    for _ in range(number):
-      y = product(x)
-    y.block_until_ready()
-    return number
-
-  return products

@@ -10,15 +10,23 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from research.bench.device import accelerated, precision
+
 
 def prepare(*arrays: jax.Array) -> Callable[[int], int]:
   """Causal `scaled_dot_product_attention`, warmed up; makes calls.
 
   Queries, keys, values and the cotangent come as ours are, [1 t h k], and are
-  laid out once as PyTorch has them, [1 h t k].
+  laid out once as PyTorch has them, [1 h t k]; on a GPU if our programs run
+  there.
   """
+  to = {
+    "device": "cuda" if accelerated() else "cpu",
+    "dtype": getattr(torch, precision()),
+  }
   q, k, v, back = (
-    torch.tensor(np.asarray(x)).transpose(1, 2).contiguous() for x in arrays
+    torch.tensor(np.asarray(x, np.float32), **to).transpose(1, 2).contiguous()
+    for x in arrays
   )
   tensors = q, k, v
   for tensor in tensors:
@@ -30,6 +38,8 @@ def prepare(*arrays: jax.Array) -> Callable[[int], int]:
         tensor.grad = None
       y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
       y.backward(back)
+    if accelerated():
+      torch.cuda.synchronize()
     return number
 
   calls(1)

@@ -13,17 +13,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from research.bench.device import accelerated
 from research.bench.transformer import (
-  BATCH,
   BETAS,
   CLIP,
   DECAY,
-  HEADS,
-  LAYERS,
-  LENGTH,
   RATE,
-  SYMBOLS,
-  WIDTH,
+  Size,
   step_plan,
 )
 from research.training.step import example_keys
@@ -32,28 +28,33 @@ from research.training.step import example_keys
 class Model(nn.Module):
   """Embeddings and a readout around `nn.Transformer`."""
 
-  def __init__(self) -> None:
+  mask: torch.Tensor
+  position: torch.Tensor
+
+  def __init__(self, size: Size) -> None:
     super().__init__()
-    self.source = nn.Embedding(SYMBOLS - 2, WIDTH)
-    self.target = nn.Embedding(SYMBOLS, WIDTH)
-    self.position = _sinusoids()
+    self.scale = math.sqrt(size.width)
+    self.source = nn.Embedding(size.symbols - 2, size.width)
+    self.target = nn.Embedding(size.symbols, size.width)
     self.between = nn.Transformer(
-      WIDTH,
-      HEADS,
-      LAYERS,
-      LAYERS,
-      4 * WIDTH,
+      size.width,
+      size.heads,
+      size.layers,
+      size.layers,
+      4 * size.width,
       dropout=0.0,
       batch_first=True,
       norm_first=True,
     )
-    self.readout = nn.Linear(WIDTH, SYMBOLS)
-    self.mask = nn.Transformer.generate_square_subsequent_mask(LENGTH)
+    self.readout = nn.Linear(size.width, size.symbols)
+    mask = nn.Transformer.generate_square_subsequent_mask(size.length)
+    self.register_buffer("mask", mask)
+    self.register_buffer("position", _sinusoids(size.length, size.width))
 
   def forward(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Logits [b t c]."""
     x, y = (
-      table(tokens) * math.sqrt(WIDTH) + self.position[: tokens.shape[1]]
+      table(tokens) * self.scale + self.position[: tokens.shape[1]]
       for table, tokens in ((self.source, source), (self.target, target))
     )
     return self.readout(
@@ -61,13 +62,15 @@ class Model(nn.Module):
     )
 
 
-def prepare() -> Callable[[int], int]:
+def prepare(size: Size) -> Callable[[int], int]:
   """Warms up; the function takes steps and tells how many.
 
-  The data is made beforehand, which costs the peer nothing.
+  The data is made beforehand, which costs the peer nothing. On a GPU if our
+  programs run there.
   """
   torch.manual_seed(0)
-  model = Model().train()
+  device = torch.device("cuda" if accelerated() else "cpu")
+  model = Model(size).to(device).train()
   weights = [p for p in model.parameters() if p.ndim > 1]
   rest = [p for p in model.parameters() if p.ndim == 1]
   update = torch.optim.AdamW(
@@ -79,40 +82,49 @@ def prepare() -> Callable[[int], int]:
     betas=BETAS,
     fused=True,
   )
-  batches = _batches()
+  batches = _batches(size, device)
+  mixed = torch.autocast(
+    device.type, torch.bfloat16, enabled=size.precision == "bfloat16"
+  )
   taken = 0
 
   def steps(number: int) -> int:
     nonlocal taken
     for _ in range(number):
       source, inputs, targets = batches[taken % len(batches)]
-      logits = model(source, inputs)
-      loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+      with mixed:
+        logits = model(source, inputs).flatten(0, 1)
+        loss = functional.cross_entropy(logits, targets.flatten())
       update.zero_grad(set_to_none=True)
       loss.backward()
       nn.utils.clip_grad_norm_(model.parameters(), CLIP)
       update.step()
       taken += 1
+    loss.item()  # waits for the device
     return number
 
   steps(3)
   return steps
 
 
-def _batches(number: int = 16) -> list[list[torch.Tensor]]:
+def _batches(
+  size: Size, device: torch.device, number: int = 16
+) -> list[list[torch.Tensor]]:
   """Batches of the very task, made once and taken in turn."""
-  make = jax.jit(step_plan().task.batch)
+  make = jax.jit(step_plan(size).task.batch)
   made = []
   for i in range(number):
-    index = jnp.arange(BATCH) + i * BATCH
+    index = jnp.arange(size.batch) + i * size.batch
     batch = make(example_keys(jax.random.key(0), index))
     arrays = batch.source[0], batch.inputs, batch.targets
-    made.append([torch.from_numpy(np.array(x)).long() for x in arrays])
+    made.append(
+      [torch.from_numpy(np.array(x)).long().to(device) for x in arrays]
+    )
   return made
 
 
-def _sinusoids() -> torch.Tensor:
+def _sinusoids(length: int, width: int) -> torch.Tensor:
   """Sines and cosines of falling frequency, [t d] (Vaswani 2017)."""
-  rates = torch.exp(torch.arange(0, WIDTH, 2) * (-math.log(1e4) / WIDTH))
-  angles = torch.arange(LENGTH)[:, None] * rates
+  rates = torch.exp(torch.arange(0, width, 2) * (-math.log(1e4) / width))
+  angles = torch.arange(length)[:, None] * rates
   return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 from research.bench.size import SIZES
+from research.models.sequence import Precision
 
 
 def contender(name: str, of: str) -> Callable[[int], int]:
@@ -14,7 +15,7 @@ def contender(name: str, of: str) -> Callable[[int], int]:
   Args:
     name: of the contender.
     of: the vocabulary that it trains with, the length of its rows, their
-      number, or that of layers.
+      number, that of layers, a size or a precision.
   """
   if name.startswith("attention-"):
     from research.bench import attention
@@ -31,7 +32,11 @@ def contender(name: str, of: str) -> Callable[[int], int]:
   if name.startswith("transformer-"):
     from research.bench import transformer
 
-    return transformer.prepare(name.removeprefix("transformer-"), int(of))
+    return transformer.prepare(name.removeprefix("transformer-"), of)
+  if name == "product":
+    from research.bench.device import prepare_product
+
+    return prepare_product(cast(Precision, of))
   size = SIZES[of]
   if name.startswith("torch"):
     from research.bench import torch_peer
@@ -42,8 +47,6 @@ def contender(name: str, of: str) -> Callable[[int], int]:
     )
   from research.bench import lab
 
-  if name == "product":
-    return lab.prepare_product()
   return lab.prepare(size, members=int(name.removeprefix("lab-")))
 
 

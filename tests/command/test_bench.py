@@ -11,7 +11,7 @@ def test_ratios_are_taken_within_a_round():
     ("lab-1", "256"): [10.0, 20.0, 30.0],
     ("lab-2", "256"): [20.0, 40.0, 60.0],
     ("torch-none-eager", "256"): [5.0, 8.0, 20.0],
-    ("product", "256"): [25.0, 25.0, 25.0],
+    ("product", "float32"): [25.0, 25.0, 25.0],
   }
   lines = bench._table("256", rounds).splitlines()
   peer = next(line for line in lines if "logits everywhere" in line)

@@ -10,7 +10,7 @@ from research.command import bench_attention
 @pytest.fixture
 def rounds(monkeypatch):
   """Two rounds; the second one has half of the speed, for all alike."""
-  monkeypatch.setattr(bench_attention, "has_torch", lambda: True)
+  monkeypatch.setattr(bench_attention, "has_torch", lambda **on: True)
   monkeypatch.setattr(
     attention, "temporary_bytes", lambda form, length: length * 2**20
   )
@@ -46,9 +46,32 @@ def test_the_tables(rounds):
 
 
 def test_without_a_peer(rounds, monkeypatch):
-  monkeypatch.setattr(bench_attention, "has_torch", lambda: False)
+  monkeypatch.setattr(bench_attention, "has_torch", lambda **on: False)
   text, _ = bench_attention.tables(rounds)
   assert "PyTorch" not in text and "× jax.nn" in text
+
+
+def test_on_a_gpu(rounds, monkeypatch):
+  """Longer, in half precision, beside cuDNN; without what has no room."""
+  monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+  monkeypatch.setattr(bench_attention, "has_cudnn", lambda: True)
+  text, data = bench_attention.tables(rounds)
+  lines = [line.split() for line in text.splitlines()]
+  assert "(bfloat16, batch 1" in text and "× cuDNN" in text
+  blocks = [line for line in lines if line[:1] == ["blocks"]]
+  short = ["blocks", "166.7", "2.00×", "8.00×", "4.00×", "1.00×"]
+  long = ["blocks", "166.7", "2.00×", "8.00×", "-", "1.00×"]
+  assert blocks == [short, short, long, long]
+  assert [*data["attention-library"]] == [*data["attention-dense"]]
+  assert [*data["attention-library"]] == ["1024", "4096"]
+  assert [*data["attention-cudnn"]] == ["1024", "4096", "16384", "65536"]
+  # Two numbers of 512, of two bytes each.
+  assert "1333 µs at 1,024 (1.6 GB/s)" in text
+
+
+def test_without_a_gpu_there_is_no_cudnn(rounds):
+  text, data = bench_attention.tables(rounds)
+  assert "cuDNN" not in text and "attention-cudnn" not in data
 
 
 @pytest.mark.parametrize("form", ["segments", "decode"])

@@ -12,6 +12,7 @@ import pytest
 
 from research.bench import decoding, lab, transformer
 from research.bench.size import Size
+from research.command.bench_tables import has_torch
 from research.places import whole
 from research.training.member import initialise, members
 
@@ -62,10 +63,25 @@ def test_decoders_have_as_many_parameters(kind, count):
 
 
 @SAID
-def test_transformers_have_as_many_parameters():
+@pytest.mark.parametrize(
+  ("size", "count"),
+  [
+    (transformer.SIZES["small"], 11_453_440),
+    (transformer.SIZES["base"], 101_008_520),
+  ],
+)
+def test_transformers_have_as_many_parameters(size, count):
   with torch.device("meta"):
-    peer = torch_transformer.Model()
-  assert ours(trained(transformer.step_plan())) == theirs(peer) == 11_453_440
+    peer = torch_transformer.Model(size)
+  assert ours(trained(transformer.step_plan(size))) == theirs(peer) == count
+
+
+def test_peers_that_know_no_gpu_are_not_timed_beside_one(monkeypatch):
+  assert has_torch() and has_torch(on_gpu=True)
+  monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+  for there in (False, True):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+    assert not has_torch() and has_torch(on_gpu=True) == there
 
 
 def test_models_of_recall_have_as_many_parameters():
@@ -85,9 +101,7 @@ def test_a_peer_writes_tokens(kind, monkeypatch):
 
 
 @SAID
-def test_a_peer_takes_steps(monkeypatch):
-  sizes = {**SMALL, "LENGTH": 3, "SYMBOLS": 5, "BATCH": 4}
-  for module in (transformer, torch_transformer):
-    for name, size in sizes.items():
-      monkeypatch.setattr(module, name, size)
-  assert torch_transformer.prepare()(2) == 2
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_peer_takes_steps(precision):
+  size = transformer.Size(1, 4, 2, 3, 5, 4, precision)
+  assert torch_transformer.prepare(size)(2) == 2

@@ -11,7 +11,7 @@ from research.evaluations.attention.base import GroupValues, Side, meet
 from research.evaluations.attention.blockwise import blockwise
 from research.evaluations.attention.choice import Evaluation, choose
 from research.evaluations.attention.dense import dense
-from research.evaluations.attention.library import library
+from research.evaluations.attention.library import library, told
 from research.evaluations.attention.modifications import (
   Modification,
   everybody,
@@ -138,12 +138,15 @@ def attend(
   if form == "blockwise":
     return blockwise(q, k, v, query, key, mask, made), None
   pairs = meet(mask, query, key, made, edges)
-  if form in ("library", "tokamax"):
-    scale = parts.score.scale(q.shape[3])
-    assert scale is not None
-    scale /= parts.normalizer.temperature
-    return library(q, k, v, pairs.allowed, scale, form), None
-  return dense(q, k, v, pairs, made)
+  if form == "dense":
+    return dense(q, k, v, pairs, made)
+  bare = edges is None and parts.mask_mod is everybody
+  known = told(mask, query, key) if bare else None
+  allowed = pairs.allowed if known is None else known
+  scale = parts.score.scale(q.shape[3])
+  assert scale is not None
+  scale /= parts.normalizer.temperature
+  return library(q, k, v, allowed, scale, form), None
 
 
 def _start(parts: Parts, query: Side, mask: Mask, heads: int) -> None:

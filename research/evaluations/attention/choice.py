@@ -4,14 +4,15 @@ from typing import Literal, NamedTuple, get_args
 
 import jax
 
+from research.evaluations.attention.library import LIBRARIES, Library
 from research.evaluations.attention.modifications import kept
 from research.evaluations.attention.rules import Parts
 from research.heads.independent import Independent
 from research.normalizers.softmax import Softmax
 from research.positions.base import ScorePosition
 
-Form = Literal["dense", "blockwise", "library", "tokamax"]
-Evaluation = Literal["auto", "dense", "blockwise", "library", "tokamax"]
+Form = Literal["dense", "blockwise", Library]
+Evaluation = Literal["auto", Form]
 
 _LENGTHS = {"cpu": 256}
 """From so many queries and keys on blocks were measured to be faster than all
@@ -92,7 +93,7 @@ def obstacle(form: str, parts: Parts) -> str | None:
   """Why parts cannot be evaluated in a form; None if they can."""
   if form == "blockwise":
     return _unblockable(parts)
-  if form in ("library", "tokamax"):
+  if form in LIBRARIES:
     return _unknown_to_libraries(parts)
   return None
 
