@@ -1,5 +1,6 @@
-"""The device that is timed: its precision, and its own rate of products."""
+"""The device that is timed: who runs there, its precision, its own rate."""
 
+import importlib.util
 from collections.abc import Callable
 
 import jax
@@ -19,6 +20,26 @@ _PEAKS = {
 def accelerated() -> bool:
   """Whether programs run on something else than a CPU."""
   return jax.default_backend() != "cpu"
+
+
+def has_torch(*, on_gpu: bool = False) -> bool:
+  """Whether PyTorch can be timed as well, where our programs run.
+
+  Args:
+    on_gpu: whether it is timed on a GPU too; else on a CPU alone.
+  """
+  if importlib.util.find_spec("torch") is None:
+    return False
+  if not accelerated():
+    return True
+  import torch
+
+  return on_gpu and torch.cuda.is_available()
+
+
+def has_cudnn() -> bool:
+  """Whether our programs run on a GPU that cuDNN knows."""
+  return "cuda" in jax.devices()[0].client.platform_version
 
 
 def precision() -> Precision:

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from research.command.arguments import Parser
-from research.command.bench_tables import has_torch, ratio
+from research.command.bench_tables import ratio
 
 _OURS = ("lab-1", "lab-2")
 _NAMES = {
@@ -90,9 +90,7 @@ def parser() -> Parser:
 
 
 def main(arguments: list[str]) -> int:
-  """Prints the table."""
-  from research.bench.interleave import rates
-
+  """Prints the tables."""
   given = parser().parse_args(arguments)
   # This process counts; the contenders need the memory of a GPU.
   os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
@@ -108,6 +106,13 @@ def main(arguments: list[str]) -> int:
         "training alone"
       )
     return _forms(given) if given.what == "forms" else _alone(given)
+  return _training(given)
+
+
+def _training(given: Any) -> int:
+  from research.bench.device import has_torch
+  from research.bench.interleave import rates
+
   names = list(_NAMES if has_torch() else _OURS)
   sizes = [given.vocabulary] if given.vocabulary else ["256", "8192"]
   found = {}

@@ -7,14 +7,8 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 
 from research.bench import attention, device
-from research.command.bench_tables import (
-  Data,
-  Rounds,
-  has_cudnn,
-  has_torch,
-  plain,
-  ratio,
-)
+from research.bench.device import has_cudnn, has_torch
+from research.command.bench_tables import Data, Rounds, plain, ratio
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from research.bench import recurrence
-from research.command.bench_tables import Data, Rounds, has_torch, plain, ratio
+from research.bench.device import has_torch
+from research.command.bench_tables import Data, Rounds, plain, ratio
 
 LENGTH = "256"
 CELLS = {"lstm": "LSTM", "gru": "GRU"}

@@ -1,12 +1,7 @@
 """What the tables of `mixerlab bench` have in common."""
 
-import importlib.util
 import statistics
 from collections.abc import Mapping, Sequence
-
-import jax
-
-from research.bench.device import accelerated
 
 Rounds = Mapping[tuple[str, str], Sequence[float]]
 """Calls a second of every contender, by its name and what it is timed at (a
@@ -14,26 +9,6 @@ length, a batch, a number of layers), round by round."""
 
 Data = dict[str, dict[str, list[float]]]
 """The same as plain JSON data: by name, then by what it is timed at."""
-
-
-def has_torch(*, on_gpu: bool = False) -> bool:
-  """Whether PyTorch can be timed as well, where our programs run.
-
-  Args:
-    on_gpu: whether it is timed on a GPU too; else on a CPU alone.
-  """
-  if importlib.util.find_spec("torch") is None:
-    return False
-  if not accelerated():
-    return True
-  import torch
-
-  return on_gpu and torch.cuda.is_available()
-
-
-def has_cudnn() -> bool:
-  """Whether our programs run on a GPU that cuDNN knows."""
-  return "cuda" in jax.devices()[0].client.platform_version
 
 
 def plain(found: Mapping[tuple[str, str], Sequence[float]]) -> Data:

@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from research.bench import device, transformer
-from research.command.bench_tables import Data, Rounds, has_torch, plain, ratio
+from research.bench.device import has_torch
+from research.command.bench_tables import Data, Rounds, plain, ratio
 
 _NAMES = {"ours": "mixerlab", "torch": "torch.nn.Transformer"}
 _DEPTHS = (("scanned", "8"), ("scanned", "64"), ("unrolled", "8"))

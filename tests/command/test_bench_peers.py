@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import pytest
 
 from research.bench import decoding, lab, transformer
+from research.bench.device import has_torch
 from research.bench.size import Size
-from research.command.bench_tables import has_torch
 from research.places import whole
 from research.training.member import initialise, members
 
