@@ -65,7 +65,7 @@ def library(
     ValueError: tokamax was asked for and cannot be imported, or cuDNN where
       it cannot compute.
   """
-  call = _KNOWN[which]()
+  call = _call(which)
   if isinstance(allowed, Mapping):
     return call(q, k, v, scale=scale, **allowed)
   if which == "cudnn":  # whose rule for vmap takes no other number of heads
@@ -75,6 +75,12 @@ def library(
   # Where nobody is allowed, the libraries give the mean of all values.
   somebody = jnp.any(allowed, axis=-1)
   return jnp.where(jnp.swapaxes(somebody, 1, 2)[..., None], y, 0.0)
+
+
+def _call(which: Library) -> Callable[..., Array]:
+  if which == "tokamax":
+    return _tokamax().dot_product_attention
+  return _cudnn if which == "cudnn" else jax.nn.dot_product_attention
 
 
 def _cudnn(*given: Any, **more: Any) -> Array:
@@ -100,11 +106,3 @@ def _tokamax() -> ModuleType:
       "typeguard 2.13, which the command line cannot have)"
     ) from error
   return tokamax
-
-
-_KNOWN: dict[Library, Callable[[], Callable[..., Array]]] = {
-  "library": lambda: jax.nn.dot_product_attention,
-  "cudnn": lambda: _cudnn,
-  "tokamax": lambda: _tokamax().dot_product_attention,
-}
-"""Looked up when called: tokamax may be missing."""
