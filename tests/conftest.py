@@ -4,6 +4,7 @@ Environment variables are for this process and the ones that tests start;
 what goes through `jax.config` is for this process alone.
 """
 
+import gc
 import importlib.util
 import os
 import pathlib
@@ -18,6 +19,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # tolerances hold for it as they do for the full level, and bits are compared
 # only between two programs of the same level.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+# Tracing makes many small objects that live for long: looking through them as
+# often as Python does by itself takes a tenth of the suite.
+gc.set_threshold(50_000)
 
 # What was compiled stays for the next run. jax keeps only what took a second
 # to compile unless it is told otherwise; here nearly everything takes less.
