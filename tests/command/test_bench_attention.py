@@ -10,7 +10,9 @@ from research.command import bench_attention
 @pytest.fixture
 def rounds(monkeypatch):
   """Two rounds; the second one has half of the speed, for all alike."""
+  monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
   monkeypatch.setattr(bench_attention, "has_torch", lambda **on: True)
+  monkeypatch.setattr(bench_attention, "has_cudnn", lambda: False)
   monkeypatch.setattr(
     attention, "temporary_bytes", lambda form, length: length * 2**20
   )

@@ -77,6 +77,7 @@ def test_transformers_have_as_many_parameters(size, count):
 
 
 def test_peers_that_know_no_gpu_are_not_timed_beside_one(monkeypatch):
+  monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
   assert has_torch() and has_torch(on_gpu=True)
   monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
   for there in (False, True):

@@ -28,6 +28,7 @@ by themselves."""
 @pytest.fixture
 def rates(monkeypatch):
   """Three rounds of every contender."""
+  monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
   monkeypatch.setattr(bench_transformer, "has_torch", lambda **on: True)
   monkeypatch.setattr(transformer, "flops_per_step", lambda size: 4 * 2**33)
 
