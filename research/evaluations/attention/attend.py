@@ -59,29 +59,73 @@ def attention(
 
   Raises:
     ValueError: a function that gives no number for a pair, a form that is
-      unknown or not allowed by the functions, a mask that is none, or heads
-      or segments that do not fit.
+      unknown or not allowed by the functions, a mask that is none, or arrays
+      that do not fit each other.
   """
   check_literal("evaluation", evaluation, Evaluation)
   parts = Parts(score_mod=score_mod, mask_mod=mask_mod, weight_mod=weight_mod)
+  check_mask(mask)
+  _check_shapes(q, k, v)
+  sides = _sides(q, k, segments)
+  return attend(q, k, v, *sides, mask, parts, evaluation=evaluation)[0]
+
+
+def attention_maps(
+  q: Queries,
+  k: SharedKeys,
+  *,
+  mask: Mask = Full(),  # noqa: B008 (frozen)
+  score_mod: Modification = kept,
+  mask_mod: Modification = everybody,
+  weight_mod: Modification = kept,
+  segments: Int[Array, "b t"] | None = None,
+) -> Float[Array, "b h t s"]:
+  """The weights with which `attention` reads, all at once.
+
+  Args and errors are those of `attention`.
+  """
+  parts = Parts(score_mod=score_mod, mask_mod=mask_mod, weight_mod=weight_mod)
+  check_mask(mask)
+  v = k[..., :1]
+  _check_shapes(q, k, v)
+  sides = _sides(q, k, segments)
+  maps = attend(q, k, v, *sides, mask, parts, evaluation="dense")[1]
+  assert maps is not None
+  return maps
+
+
+def _sides(
+  q: Queries, k: SharedKeys, segments: Int[Array, "b t"] | None
+) -> tuple[Side, Side]:
+  """Both, counting from 0."""
   query, key = (
     Side(jnp.broadcast_to(jnp.arange(x.shape[1])[None], x.shape[:2]))
     for x in (q, k)
   )
-  check_mask(mask)
-  if q.shape[2] % k.shape[2]:
-    raise ValueError(
-      f"k has {k.shape[2]} heads and q {q.shape[2]}; allowed: g that divides h"
-    )
   if segments is not None:
     if not segments.shape == q.shape[:2] == k.shape[:2]:
       raise ValueError(
         f"segments has shape {segments.shape}; allowed: (b, t) = "
         f"{q.shape[:2]} with as many keys as queries, here {k.shape[1]}"
       )
-    query = query._replace(segments=segments)
-    key = key._replace(segments=segments)
-  return attend(q, k, v, query, key, mask, parts, evaluation=evaluation)[0]
+  return query._replace(segments=segments), key._replace(segments=segments)
+
+
+def _check_shapes(q: Queries, k: SharedKeys, v: GroupValues) -> None:
+  b, _, h, width = q.shape
+  _, s, g, _ = k.shape
+  if k.shape != (b, s, g, width):
+    raise ValueError(
+      f"k has shape {k.shape} and q {q.shape}; allowed: (b, s, g, k) with b = "
+      f"{b} and k = {width}"
+    )
+  if not g or h % g:
+    raise ValueError(f"k has {g} heads and q {h}; allowed: g that divides h")
+  if v.shape[:3] != (b, s, g):
+    raise ValueError(
+      f"v has shape {v.shape}; allowed: (b, s, g, v) with (b, s, g) = "
+      f"{(b, s, g)}, as k has"
+    )
 
 
 def attend(
@@ -122,9 +166,12 @@ def attend(
   form = choose(
     evaluation, parts, q.shape[1], k.shape[1], edges=edges is not None
   ).form
+  if not (q.size and k.size):
+    form = "dense"  # nothing has no blocks
   sizes = q.shape[2] // parts.joint.maps, v.shape[2], q.shape[3]
   if starting:
-    _start(parts, query, mask, sizes[0])
+    batch, t, *_ = q.shape
+    _start(parts, query, mask, (batch, sizes[0], t, k.shape[1]))
   # Modifications are called inside of a transformation, and in blocks all
   # parts are.
   free = _MODS if form != "blockwise" else Parts._fields
@@ -149,14 +196,16 @@ def attend(
   return library(q, k, v, allowed, scale, form), None
 
 
-def _start(parts: Parts, query: Side, mask: Mask, heads: int) -> None:
+def _start(
+  parts: Parts, query: Side, mask: Mask, shape: tuple[int, int, int, int]
+) -> None:
   """Tries modifications, and lets them make their parameters, by one pair."""
   place = query.positions[0, 0]
   where = (jnp.int32(0), jnp.int32(0), place, place)
   for name in _MODS:
     part = getattr(parts, name)
     if name != "mask_mod":
-      probe(name, part, mask, parts.mask_mod, heads, max(place.size, 1))
+      probe(name, part, mask, parts.mask_mod, shape, max(place.size, 1))
     if isinstance(part, nn.Module):
       part(*where) if name == "mask_mod" else part(jnp.float32(0), *where)
 

@@ -11,9 +11,9 @@ from research.evaluations.attention.closure import alike
 from research.evaluations.attention.sweeps import (
   Captured,
   Phase,
+  Seen,
   Step,
   Tensors,
-  if_seen,
   parts,
   put,
   rows_at,
@@ -28,12 +28,14 @@ class Kept(NamedTuple):
   Attributes:
     tensors: queries, keys and values.
     captured: what the functions of each phase close over.
+    seen: the blocks of each phase that have to be looked at.
     y: what was read, [b heads t v].
     rows: what was known of the rows, [b h t 1].
   """
 
   tensors: Tensors
   captured: list[Captured]
+  seen: list[Seen]
   y: Array
   rows: Rows
 
@@ -50,15 +52,13 @@ def backward_pass(
   """
   of_totals = _from_outputs if phases[0].online else _from_blocks
   total = of_totals(phases, kept, slope)
-  tensors, captured, _, rows = kept
-  sums = tuple(alike(jnp.zeros(x.shape), x) for x in tensors)
+  tensors, captured, seen, _, rows = kept
+  sums = tuple(map(_nothing, tensors))
   slopes = []
-  for phase, own in zip(phases, captured, strict=True):
-    inner = [
-      alike(jnp.zeros(x.shape), x) for x in filter(_has_slope, own["read"])
-    ]
+  for phase, own, look in zip(phases, captured, seen, strict=True):
+    inner = [_nothing(x) for x in filter(_has_slope, own["read"])]
     step = _slopes(phase, own, tensors, rows, (slope, total))
-    sums, inner = sweep(phase, step, (sums, inner))
+    sums, inner = sweep(phase, look, step, (sums, inner))
     slopes.append({name: None for name in own} | {"read": _whole(own, inner)})
   q, k, v = (
     x.astype(like.dtype) for x, like in zip(sums, tensors, strict=True)
@@ -81,11 +81,11 @@ def _from_outputs(phases: list[Phase], kept: Kept, slope: Array) -> Array:
 
 def _from_blocks(phases: list[Phase], kept: Kept, slope: Array) -> Array:
   """How outputs depend on the totals, whatever is done with the weights."""
-  tensors, captured, _, rows = kept
+  tensors, captured, seen, _, rows = kept
   result = alike(jnp.zeros_like(rows.total), rows)
-  for phase, own in zip(phases, captured, strict=True):
+  for phase, own, look in zip(phases, captured, seen, strict=True):
     step = _slope_of_total(phase, own, tensors, rows, slope)
-    result = sweep(phase, step, result)
+    result = sweep(phase, look, step, result)
   return result
 
 
@@ -94,16 +94,13 @@ def _slope_of_total(
 ) -> Step:
   def step(carry: Array, i: Array, j: Array) -> Array:
     top, total = rows_at(rows, i, phase)
-    old = rows_at(carry, i, phase)
 
     def read(total: Array) -> Array:
       given = *parts(phase, tensors, i, j), Rows(top, total)
       return phase.read.call(own["read"], *given, i, j)[0]
 
-    def more() -> Array:
-      return old + jax.vjp(read, total)[1](rows_at(slope, i, phase))[0]
-
-    return put(carry, if_seen(phase, own, (i, j), more, old), i, phase)
+    more = jax.vjp(read, total)[1](rows_at(slope, i, phase))[0]
+    return put(carry, rows_at(carry, i, phase) + more, i, phase)
 
   return step
 
@@ -128,12 +125,9 @@ def _slopes(
       given = *tensors, rows_at(rows, i, phase)
       return phase.read.call(_whole(own, inner, own), *given, i, j)
 
-    def more() -> tuple[Tensors, list[Array]]:
-      given = parts(phase, tensors, i, j), [*filter(_has_slope, own["read"])]
-      new = jax.vjp(read, *given)[1](rows_at(slopes, i, phase))
-      return jax.tree.map(jnp.add, old, new)
-
-    (new_q, new_k, new_v), inner = if_seen(phase, own, (i, j), more, old)
+    given = parts(phase, tensors, i, j), [*filter(_has_slope, own["read"])]
+    more = jax.vjp(read, *given)[1](rows_at(slopes, i, phase))
+    (new_q, new_k, new_v), inner = jax.tree.map(jnp.add, old, more)
     q = put(q, new_q, i, phase)
     k, v = (put(x, y, j, phase, 1) for x, y in ((k, new_k), (v, new_v)))
     return (q, k, v), inner
@@ -152,6 +146,11 @@ def _whole(
     else (None if rest is None else x)
     for x in own["read"]
   )
+
+
+def _nothing(x: Array) -> Array:
+  """Zeros to sum up gradients of `x` in: float32, or complex."""
+  return alike(jnp.zeros(x.shape, jnp.promote_types(x.dtype, jnp.float32)), x)
 
 
 def _has_slope(x: Array) -> bool:

@@ -34,8 +34,9 @@ def blockwise(
 ) -> Float[Array, "b t heads v"]:
   """What the queries read, as `dense` has it, in O(t + s) memory.
 
-  Blocks that the mask leaves empty are not looked at; those that segments or
-  `mask_mod` leave empty are skipped when they come. Sums are float32. If
+  Blocks that the mask leaves empty are not looked at. Of the others it is asked
+  once which ones segments or `mask_mod` leave empty, and these are skipped;
+  under `vmap`, those that are empty for all members. Sums are float32. If
   weights are changed before they read, each pass looks at all blocks twice.
   Differentiable in reverse, also with respect to what the rules close over.
   """
@@ -81,6 +82,7 @@ def _phases(
   at the end, where no block is full.
   """
   query, key = sides
+  skips = not plain or rules.mask_mod is not None
   free = query._replace(segments=None), key._replace(segments=None)
   parts = [(cover.partial, mask, sides), (cover.full, Full(), free)]
   if not plain:  # segments may cut them all
@@ -92,11 +94,13 @@ def _phases(
   for where, rule, ends in parts:
     if len(where):
       block = Block(cover.size, ends, rule, rules)
-      found.append(_phase(where.astype(np.int32), block, tensors))
+      found.append(_phase(where.astype(np.int32), block, tensors, skips))
   return found
 
 
-def _phase(where: np.ndarray, block: Block, tensors: Tensors) -> Phase:
+def _phase(
+  where: np.ndarray, block: Block, tensors: Tensors, skips: bool
+) -> Phase:
   size = block.size
   q, k, v = (
     x[:, :, :n]
@@ -120,5 +124,5 @@ def _phase(where: np.ndarray, block: Block, tensors: Tensors) -> Phase:
     else hoist(block.rows, q, k, rows, *at),
     read,
     hoist(block.rules.normalizer.divisor, Rows(whole, whole)),
-    hoist(block.seen, *at),
+    hoist(block.seen, *at) if skips else None,
   )

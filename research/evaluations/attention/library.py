@@ -1,5 +1,6 @@
 """Attention by `jax.nn`, which may ask cuDNN, or by tokamax."""
 
+import functools
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Literal, get_args
@@ -62,8 +63,8 @@ def library(
     which: who computes. All scores are held by XLA, by kernels none.
 
   Raises:
-    ValueError: tokamax was asked for and cannot be imported, or cuDNN where
-      it cannot compute.
+    ValueError: tokamax was asked for and cannot be imported, or `jax.nn` or
+      cuDNN where it cannot compute.
   """
   call = _call(which)
   if isinstance(allowed, Mapping):
@@ -80,18 +81,21 @@ def library(
 def _call(which: Library) -> Callable[..., Array]:
   if which == "tokamax":
     return _tokamax().dot_product_attention
-  return _cudnn if which == "cudnn" else jax.nn.dot_product_attention
+  return functools.partial(_jax, which)
 
 
-def _cudnn(*given: Any, **more: Any) -> Array:
+def _jax(which: Library, *given: Any, **more: Any) -> Array:
+  able = "as many numbers in a key as in a value"
+  if which == "cudnn":
+    able = f"bfloat16, {able}, a multiple of 8, and an NVIDIA GPU"
+    more["implementation"] = "cudnn"
   try:
-    return jax.nn.dot_product_attention(*given, implementation="cudnn", **more)
+    return jax.nn.dot_product_attention(*given, **more)
   except (NotImplementedError, RuntimeError, ValueError) as error:
     reason = str(error).rstrip(".")
     raise ValueError(
-      f"evaluation = 'cudnn' cannot compute this ({reason}); allowed: another "
-      "evaluation, or bfloat16, as many numbers in a key as in a value, a "
-      "multiple of 8, and an NVIDIA GPU"
+      f"evaluation = {which!r} cannot compute this ({reason}); allowed: "
+      f"another evaluation, or {able}"
     ) from error
 
 

@@ -11,9 +11,10 @@ from research.evaluations.attention.closure import Hoisted, alike
 from research.evaluations.attention.sweeps import (
   Captured,
   Phase,
+  Seen,
   Step,
   Tensors,
-  if_seen,
+  asked,
   parts,
   put,
   rows_at,
@@ -38,8 +39,8 @@ def evaluate(tensors: Tensors, phases: list[Phase]) -> Array:
     return _forward(phases, tensors, captured)[0]
 
   def forward(tensors: Tensors, captured: list[Captured]) -> Any:
-    y, rows = _forward(phases, tensors, captured)
-    return y, Kept(tensors, captured, y, rows)
+    y, rows, seen = _forward(phases, tensors, captured)
+    return y, Kept(tensors, captured, seen, y, rows)
 
   def backward(kept: Kept, slope: Array) -> Any:
     return backward_pass(phases, kept, slope)
@@ -50,38 +51,37 @@ def evaluate(tensors: Tensors, phases: list[Phase]) -> Array:
 
 def _forward(
   phases: list[Phase], tensors: Tensors, captured: list[Captured]
-) -> tuple[Array, Rows]:
-  """What is read, and what is known of the rows, [b h t 1]."""
+) -> tuple[Array, Rows, list[Seen]]:
+  """What is read, what is known of the rows, [b h t 1], and blocks seen."""
   first = phases[0]
   number = first.divisor.shapes.shape
   rows = Rows(jnp.full(number, NOBODY), jnp.zeros(number))
   shape = first.read.shapes[0].shape
   read = jnp.zeros(shape[:2] + number[2:3] + shape[3:])
   rows, read = alike((rows, read), tensors, captured)
+  seen = [*map(asked, phases, captured)]
+  each = [*zip(phases, captured, seen, strict=True)]
   if first.online:
     carry = rows, read
-    for phase, own in zip(phases, captured, strict=True):
-      carry = sweep(phase, _online(phase, own, tensors), carry)
+    for phase, own, look in each:
+      carry = sweep(phase, look, _online(phase, own, tensors), carry)
     rows, read = carry
-    return read / first.divisor.call(captured[0]["divisor"], rows), rows
-  for phase, own in zip(phases, captured, strict=True):
-    rows = sweep(phase, _know(phase, own, tensors), rows)
-  for phase, own in zip(phases, captured, strict=True):
-    read = sweep(phase, _add(phase, own, tensors, rows), read)
-  return read, rows
+    read /= first.divisor.call(captured[0]["divisor"], rows)
+    return read, rows, seen
+  for phase, own, look in each:
+    rows = sweep(phase, look, _know(phase, own, tensors), rows)
+  for phase, own, look in each:
+    read = sweep(phase, look, _add(phase, own, tensors, rows), read)
+  return read, rows, seen
 
 
 def _online(phase: Phase, own: Captured, tensors: Tensors) -> Step:
   """Rows and what is read, put together as blocks come."""
 
   def step(carry: Any, i: Array, j: Array) -> Any:
-    given = parts(phase, tensors, i, j)
-    old = rows_at(carry, i, phase)
-
-    def more() -> Any:
-      return phase.forward.call(own["forward"], *given, *old, i, j)
-
-    return put(carry, if_seen(phase, own, (i, j), more, old), i, phase)
+    given = *parts(phase, tensors, i, j), *rows_at(carry, i, phase)
+    new = phase.forward.call(own["forward"], *given, i, j)
+    return put(carry, new, i, phase)
 
   return step
 
@@ -91,12 +91,9 @@ def _know(phase: Phase, own: Captured, tensors: Tensors) -> Step:
 
   def step(rows: Rows, i: Array, j: Array) -> Rows:
     q, k, _ = parts(phase, tensors, i, j)
-    old = rows_at(rows, i, phase)
-
-    def more() -> Rows:
-      return phase.forward.call(own["forward"], q, k, old, i, j)
-
-    return put(rows, if_seen(phase, own, (i, j), more, old), i, phase)
+    given = q, k, rows_at(rows, i, phase)
+    new = phase.forward.call(own["forward"], *given, i, j)
+    return put(rows, new, i, phase)
 
   return step
 
@@ -106,11 +103,7 @@ def _add(phase: Phase, own: Captured, tensors: Tensors, rows: Rows) -> Step:
 
   def step(read: Array, i: Array, j: Array) -> Array:
     given = *parts(phase, tensors, i, j), rows_at(rows, i, phase)
-    old = rows_at(read, i, phase)
-
-    def more() -> Array:
-      return old + phase.read.call(own["read"], *given, i, j)[0]
-
-    return put(read, if_seen(phase, own, (i, j), more, old), i, phase)
+    more = phase.read.call(own["read"], *given, i, j)[0]
+    return put(read, rows_at(read, i, phase) + more, i, phase)
 
   return step

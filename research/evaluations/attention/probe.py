@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import flax.errors
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,7 @@ from research.evaluations.attention.modifications import (
 from research.masks import Mask
 
 _LENGTH = 16
+"""So many positions of queries, and of keys, are tried."""
 _TRIED = {"score_mod": (-4.0, 0.0, 4.0), "weight_mod": (0.0, 0.5, 1.0)}
 """The scores and the weights that are tried."""
 _TRACED = (
@@ -35,30 +37,33 @@ def probe(
   function: Modification,
   mask: Mask,
   mask_mod: Modification,
-  heads: int,
+  shape: tuple[int, int, int, int],
   axes: int,
 ) -> None:
-  """Tries a modification of scores or weights among the first 16 positions.
+  """Tries a modification of scores or weights at both ends of a sequence.
 
   Tried are its values where a pair is allowed, and its gradients, in which a
-  NaN of a pair that is forbidden would be seen as well. A module is tried
-  with the parameters that it starts with; a function that closes over what
-  is traced is not tried.
+  NaN of a pair that is forbidden would be seen as well: among the first eight
+  positions and the last eight, or on a grid, whose sides are not known, among
+  the first. A module is tried with the parameters that it starts with; a
+  function that closes over what is traced is not tried.
 
   Args:
     name: score_mod or weight_mod.
     function: the modification.
     mask: who may look at whom; nobody else is tried.
     mask_mod: the same, as a modification.
-    heads: how many of them.
+    shape: (b, h, t, s) of the scores; of the examples the first 16 are tried.
     axes: of the positions; 1 is a sequence.
 
   Raises:
-    ValueError: it gives NaN for a pair that is allowed, or in a gradient.
+    ValueError: it gives NaN or ∞ for a pair that is allowed, or NaN in a
+      gradient; or it draws random numbers.
   """
   if function is kept:
     return
-  given = name, _alone(function), mask, _alone(mask_mod), heads, axes
+  shape = (min(shape[0], _LENGTH), *shape[1:])
+  given = name, _alone(function), mask, _alone(mask_mod), shape, axes
   tried: Callable[..., None] = _probe
   try:
     hash(given)
@@ -66,8 +71,18 @@ def probe(
     tried = _probe.__wrapped__
   # Models are built under `jit` and `eval_shape`; a thread of its own is under
   # nothing, and finds numbers. What closes over a tracer finds none.
-  with ThreadPoolExecutor(1) as alone, contextlib.suppress(*_TRACED):
-    alone.submit(tried, *given).result()
+  try:
+    with ThreadPoolExecutor(1) as alone, contextlib.suppress(*_TRACED):
+      alone.submit(tried, *given).result()
+  except flax.errors.InvalidRngError as error:
+    raise ValueError(
+      f"{_title(name, function)} draws random numbers; allowed: modules that "
+      "do not, or a function that closes over a key"
+    ) from error
+
+
+def _title(name: str, function: Modification) -> str:
+  return f"{name} = {getattr(function, '__name__', type(function).__name__)}"
 
 
 def _alone(part: Modification) -> Modification:
@@ -80,22 +95,24 @@ def _probe(
   function: Modification,
   mask: Mask,
   mask_mod: Modification,
-  heads: int,
+  shape: tuple[int, int, int, int],
   axes: int,
 ) -> None:
-  positions = jnp.arange(_LENGTH)[None]
-  if axes > 1:
-    positions = jnp.stack([positions] * axes, axis=-1)
-  allowed = mask.dense(_LENGTH, _LENGTH)[None, None]
+  batch, heads, *lengths = shape
+  places = [_places(length, axes) for length in lengths]
+  allowed = mask.allows(places[0][:, None], places[1][None, :])
+  allowed = np.broadcast_to(allowed, [place.size for place in places])
+  allowed = allowed[None, None]
+  queries, keys = (_positions(place, batch, axes) for place in places)
   if mask_mod is not everybody:
-    call = _started(mask_mod, positions[0, 0])
-    more = permit("mask_mod", call, heads, positions, positions)
+    call = _started(mask_mod, queries[0, 0])
+    more = permit("mask_mod", call, heads, queries, keys)
     allowed = allowed & np.asarray(more)
-  call = _started(function, positions[0, 0], jnp.float32(0.0))
-  title = f"{name} = {getattr(function, '__name__', type(function).__name__)}"
+  call = _started(function, queries[0, 0], jnp.float32(0.0))
+  title = _title(name, function)
 
   def all_of(scores: Array) -> Array:
-    return change(name, call, scores, positions, positions)
+    return change(name, call, scores, queries, keys)
 
   # What is forbidden has a weight of one when it is changed (`rules.py`).
   tried = [
@@ -103,11 +120,12 @@ def _probe(
     for value in _TRIED[name]
   ]
   given = [
-    jnp.asarray(np.broadcast_to(x, (1, heads, *x.shape[2:])), jnp.float32)
+    jnp.asarray(np.broadcast_to(x, (batch, heads, *x.shape[2:])), jnp.float32)
     for x in tried
   ]
   for value, scores in zip(_TRIED[name], given, strict=True):
-    _refuse_nan(title, value, np.isnan(np.asarray(all_of(scores))) & allowed)
+    found = np.where(allowed, np.asarray(all_of(scores)), 0.0)
+    _refuse(f"{title} gives {{}} of {value}", found, places)
   for value, scores in zip(_TRIED[name], given, strict=True):
     if _has_bad_slope(all_of, scores, allowed):
       raise ValueError(
@@ -117,11 +135,29 @@ def _probe(
       )
 
 
-def _refuse_nan(title: str, value: float, wrong: np.ndarray) -> None:
-  for _, head, query, key in np.argwhere(wrong)[:1]:
+def _places(length: int, axes: int) -> np.ndarray:
+  """The first positions and the last ones, or what a grid has on each axis."""
+  if axes > 1:
+    return np.arange(min(_LENGTH, int(length ** (1 / axes))))
+  if length <= _LENGTH:
+    return np.arange(length)
+  half = np.arange(_LENGTH // 2)
+  return np.concatenate([half, length - 1 - half[::-1]])
+
+
+def _positions(places: np.ndarray, batch: int, axes: int) -> Array:
+  rows = np.broadcast_to(places, (batch, places.size))
+  return jnp.asarray(rows if axes == 1 else np.stack([rows] * axes, axis=-1))
+
+
+def _refuse(title: str, found: np.ndarray, places: list[np.ndarray]) -> None:
+  wrong = np.argwhere(np.isnan(found) | (found == np.inf))
+  for batch, head, query, key in wrong[:1]:
+    what = "NaN" if np.isnan(found[batch, head, query, key]) else "∞"
     raise ValueError(
-      f"{title} gives NaN of {value} at head {head}, query {query}, key "
-      f"{key}; allowed: numbers, or −∞ to forbid a key"
+      f"{title.format(what)} at batch {batch}, head {head}, query "
+      f"{places[0][query]}, key {places[1][key]}; allowed: numbers, or −∞ to "
+      "forbid a key"
     )
 
 

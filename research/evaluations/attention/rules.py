@@ -42,14 +42,14 @@ class Parts(NamedTuple):
 
 
 class Functions:
-  """The methods of a bound module as pure functions, over its parameters.
+  """The methods of a bound module as pure functions, over its variables.
 
   A bound module cannot be called inside of a transformation; these can.
   """
 
   def __init__(self, module: Any):
     self._module = module.clone(parent=None)
-    self._variables = {"params": module.variables.get("params", {})}
+    self._variables = module.variables
 
   def __call__(self, *given: Any) -> Any:
     return self._module.apply(self._variables, *given)

@@ -17,6 +17,9 @@ Tensors = tuple[Array, Array, Array]
 Captured = dict[str, tuple[Array, ...]]
 """What the functions of a phase close over, by their names."""
 
+Seen = Array | None
+"""Bool[n], the blocks of a phase in which somebody may look at somebody."""
+
 Step = Callable[[Any, Array, Array], Any]
 """(carry, i, j) → carry: the work on block (i, j)."""
 
@@ -26,7 +29,8 @@ class Phase(NamedTuple):
 
   What a function closes over is an argument of it: `read` and `seen` are those
   of `Block`, `divisor` that of the normaliser. `forward` is `Block.online`
-  where blocks are put together as they come, `Block.rows` where not.
+  where blocks are put together as they come, `Block.rows` where not. `seen` is
+  None where data forbids nothing.
   """
 
   blocks: np.ndarray
@@ -35,31 +39,47 @@ class Phase(NamedTuple):
   forward: Hoisted
   read: Hoisted
   divisor: Hoisted
-  seen: Hoisted
+  seen: Hoisted | None
 
 
-def sweep(phase: Phase, step: Step, carry: Any) -> Any:
-  """The blocks of a phase, one after another."""
+def asked(phase: Phase, own: Captured) -> Seen:
+  """In which blocks data lets anybody look at anybody; None if in all."""
+  if phase.seen is None:
+    return None
+  call, captured = phase.seen.call, jax.lax.stop_gradient(own["seen"])
 
-  def one(carry: Any, block: Array) -> tuple[Any, None]:
-    return step(carry, block[0], block[1]), None
+  def one(block: Array) -> Array:
+    found: Array = call(captured, block[0], block[1])
+    return found
 
-  return jax.lax.scan(one, carry, jnp.asarray(phase.blocks))[0]
+  return _in_any(jax.lax.map(one, jnp.asarray(phase.blocks)))
 
 
-def if_seen(
-  phase: Phase,
-  own: Captured,
-  block: tuple[Array, Array],
-  work: Callable[[], Any],
-  old: Any,
-) -> Any:
-  """`work()`, or `old` where nobody in the block may look at anybody.
+@jax.custom_batching.custom_vmap
+def _in_any(seen: Array) -> Array:
+  """The same for all members of a `vmap`, so that it can skip blocks, too."""
+  return seen
 
-  What data forbids is known only here; under `vmap` both are computed.
-  """
-  seen = phase.seen.call(own["seen"], *block)
-  return jax.lax.cond(seen, work, lambda: old)
+
+@_in_any.def_vmap
+def _(size: int, batched: list[bool], seen: Array) -> tuple[Array, bool]:
+  return jnp.any(seen, axis=0), False
+
+
+def sweep(phase: Phase, seen: Seen, step: Step, carry: Any) -> Any:
+  """The blocks of a phase that are seen, one after another."""
+
+  def one(carry: Any, block: tuple[Array, Seen]) -> tuple[Any, None]:
+    (i, j), look = block
+
+    def work(carry: Any) -> Any:
+      return step(carry, i, j)
+
+    if look is None:
+      return work(carry), None
+    return jax.lax.cond(look, work, lambda carry: carry, carry), None
+
+  return jax.lax.scan(one, carry, (jnp.asarray(phase.blocks), seen))[0]
 
 
 def parts(phase: Phase, tensors: Tensors, i: Array, j: Array) -> Tensors:

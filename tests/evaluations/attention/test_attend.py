@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.evaluations.attention.attend import attention
+from research.evaluations.attention.attend import attention, attention_maps
 from research.masks import Causal, Mask
 from tests.evaluations.attention.problem import drawn
 from tests.tolerance import assert_close
@@ -51,9 +51,65 @@ def test_values_may_be_wider_than_keys():
   np.testing.assert_array_equal(y[..., :4], -y[..., 4:])
 
 
+def test_the_library_names_itself_where_it_cannot(unchecked):
+  wide = jnp.concatenate([VALUES, -VALUES], axis=-1)
+  message = r"evaluation = 'library' cannot compute this \(.*\); allowed: "
+  with pytest.raises(ValueError, match=message):
+    attention(Q, KEYS, wide, evaluation="library")
+
+
+@pytest.mark.parametrize("form", ["dense", "blockwise"])
+def test_maps_are_those_it_reads_with(form):
+  modified = {
+    "mask": Causal(),
+    "score_mod": lambda s, b, h, query, key: s + 0.1 * (h + key),
+    "mask_mod": lambda b, h, query, key: key != 1,
+    "weight_mod": lambda w, b, h, query, key: w * (query + 1),
+    "segments": jnp.array([[1, 1, 2, 2, 2, 2], [1, 1, 1, 1, 1, 0]]),
+  }
+
+  @jax.jit
+  def run() -> tuple[jax.Array, jax.Array]:
+    y = attention(KEYS, KEYS, VALUES, evaluation=form, **modified)
+    maps = attention_maps(KEYS, KEYS, **modified)
+    return y, jnp.einsum("bhts,bshv->bthv", maps, VALUES)
+
+  y, expected = run()
+  assert_close(y, np.asarray(expected), level="core")
+
+
 def test_an_unknown_form_is_refused(unchecked):
   with pytest.raises(ValueError, match="evaluation = 'fast'; allowed: 'auto'"):
     attention(Q, KEYS, VALUES, evaluation="fast")
+
+
+@pytest.mark.parametrize("form", ["dense", "blockwise", "library"])
+@pytest.mark.parametrize(
+  ("k", "v", "message"),
+  [
+    (
+      KEYS,
+      VALUES[:, :5],
+      r"v has shape \(2, 5, 2, 4\); allowed: .*\(2, 6, 2\)",
+    ),
+    (KEYS, VALUES[:1], r"v has shape \(1, 6, 2, 4\); allowed: "),
+    (KEYS, VALUES[:, :, :1], r"v has shape \(2, 6, 1, 4\); allowed: "),
+    (KEYS[:1], VALUES[:1], r"k has shape \(1, 6, 2, 4\) and q .*; allowed: "),
+    (KEYS[..., :3], VALUES, r"k has shape \(2, 6, 2, 3\) .* and k = 4"),
+  ],
+)
+def test_arrays_that_do_not_fit_are_refused(k, v, message, form, unchecked):
+  with pytest.raises(ValueError, match=message):
+    attention(Q, k, v, evaluation=form)
+
+
+@pytest.mark.parametrize("form", ["auto", "dense", "blockwise"])
+@pytest.mark.parametrize("sizes", [(0, 2, 300), (1, 0, 300), (1, 2, 0)])
+def test_nothing_is_read_of_nothing(sizes, form):
+  batch, t, s = sizes
+  q, k = (jnp.ones((batch, length, 2, 4)) for length in (t, s))
+  y = attention(q, k, k, mask=Causal(), evaluation=form)
+  np.testing.assert_array_equal(y, np.zeros(q.shape))
 
 
 def test_heads_and_masks_that_do_not_fit_are_refused(unchecked):

@@ -11,8 +11,9 @@ import pytest
 from research.attention.layer import Attention
 from research.evaluations.attention.modifications import everybody, kept
 from research.evaluations.attention.probe import probe
-from research.masks import Causal, Full, Window
+from research.masks import Causal, Full
 from research.places import Places, whole
+from tests.tolerance import assert_close
 
 X = jnp.ones((1, 3, 4))
 
@@ -38,25 +39,82 @@ class Faulty(nn.Module):
     return score + jnp.sqrt(rate[h])
 
 
-def tried(function: Any, mask: Any = Full(), mask_mod: Any = everybody) -> None:  # noqa: B008
-  probe("score_mod", function, mask, mask_mod, 2, 1)
+SHAPE = (1, 2, 16, 16)
+
+
+def tried(
+  function: Any,
+  mask: Any = Full(),  # noqa: B008
+  mask_mod: Any = everybody,
+  shape: Any = SHAPE,
+) -> None:
+  probe("score_mod", function, mask, mask_mod, shape, 1)
 
 
 def test_not_a_number_is_found():
   message = (
-    "score_mod = behind gives NaN of -4.0 at head 0, query 0, key 2; allowed: "
-    "numbers, or −∞"
+    "score_mod = root gives NaN of -4.0 at batch 0, head 0, query 0, key 1; "
+    "allowed: numbers, or −∞"
   )
   with pytest.raises(ValueError, match=message):
+    tried(root)
+  tried(root, Causal())
+
+
+def root(score: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+  apart = jnp.maximum(query - key, -1).astype(jnp.float32)
+  return score - jax.lax.stop_gradient(jnp.sqrt(apart))
+
+
+def test_infinity_is_found():
+  with pytest.raises(ValueError, match="behind gives ∞ of -4.0 at batch 0"):
     tried(behind)
-  with pytest.raises(ValueError, match="at head 0, query 0, key 2"):
-    tried(behind, Window(3))
+  with pytest.raises(ValueError, match="gives ∞ of 0.0 .*, query 3, key 3; "):
+    tried(lambda s, b, h, q, k: s + jnp.where((q == 3) & (k == 3), 1 / s, 0))
+
+
+def test_both_ends_of_the_sequence_are_tried():
+  table = jnp.zeros(40)
+
+  def looked_up(score: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+    return score + jnp.take(table, query - key)
+
+  for length in (12, 40):  # a table may be as short as the sequence
+    tried(looked_up, Causal(), shape=(1, 2, length, length))
+  with pytest.raises(ValueError, match="NaN of -4.0 .*, query 56, key 0; "):
+    tried(looked_up, Causal(), shape=(1, 2, 64, 64))
+  with pytest.raises(ValueError, match="NaN of -4.0 .*, query 0, key 52; "):
+    tried(lambda s, b, h, q, k: s + jnp.sqrt(51.0 + q - k), shape=(1, 1, 3, 54))
+
+
+def test_forbidden_pairs_far_apart_have_gradients_too():
+  rate = jnp.ones(())
+
+  def fading(weight: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+    return weight * jnp.exp(-rate * (query - key))
+
+  given = fading, Causal(), everybody
+  probe("weight_mod", *given, (1, 1, 64, 64), 1)
+  with pytest.raises(ValueError, match="fading has NaN in a gradient"):
+    probe("weight_mod", *given, (1, 1, 128, 128), 1)
+
+
+def test_all_examples_are_tried():
+  wrong = jnp.array([0.0, jnp.nan])
+  with pytest.raises(ValueError, match="at batch 1, head 0, query 0, key 0"):
+    tried(lambda s, b, h, q, k: s + wrong[b], shape=(2, 1, 4, 4))
 
 
 def test_whoever_is_forbidden_may_have_any_score():
   tried(behind, Causal())
-  tried(behind, Window(2))  # −∞ at the key after the query
   tried(behind, Full(), before)
+
+
+def test_minus_infinity_may_forbid_a_key():
+  def nobody_before(score: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+    return score + jnp.where(key < query, -jnp.inf, 0.0)
+
+  tried(nobody_before)
 
 
 class LogDecay(nn.Module):
@@ -88,7 +146,7 @@ def test_one_head_of_two_is_enough():
   def uneven(score: Any, b: Any, head: Any, query: Any, key: Any) -> Any:
     return jnp.where((head == 1) & (query > 4), jnp.nan, score)
 
-  with pytest.raises(ValueError, match="at head 1, query 5, key 0"):
+  with pytest.raises(ValueError, match="head 1, query 5, key 0"):
     tried(uneven)
 
 
@@ -97,8 +155,8 @@ def test_weights_are_tried_from_zero_to_one():
     return -weight * jnp.log(weight)
 
   with pytest.raises(ValueError, match=r"weight_mod = entropy .* of 0.0 at"):
-    probe("weight_mod", entropy, Full(), everybody, 2, 1)
-  probe("weight_mod", lambda w, *_: jnp.sqrt(w), Full(), everybody, 2, 1)
+    probe("weight_mod", entropy, Full(), everybody, SHAPE, 1)
+  probe("weight_mod", lambda w, *_: jnp.sqrt(w), Full(), everybody, SHAPE, 1)
 
 
 def test_scores_of_both_signs_are_tried():
@@ -123,6 +181,37 @@ class Record:
     return score * self.rate
 
 
+class Dropped(nn.Module):
+  """Draws random numbers."""
+
+  @nn.compact
+  def __call__(self, weight: Any, *_: Any) -> Any:
+    return nn.Dropout(0.5, deterministic=False)(weight)
+
+
+class Fixed(nn.Module):
+  """Has a table that is no parameter."""
+
+  @nn.compact
+  def __call__(self, weight: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+    table = self.variable("constants", "table", jnp.arange, 1.0, 5.0)
+    return weight * table.value[h]
+
+
+def test_modules_that_draw_are_refused():
+  with pytest.raises(ValueError, match="weight_mod = Dropped draws random"):
+    probe("weight_mod", Dropped(), Full(), everybody, SHAPE, 1)
+
+
+@pytest.mark.parametrize("form", ["dense", "blockwise"])
+def test_modules_may_have_constants(form):
+  layer = Attention(weight_mod=Fixed(), evaluation=form)
+  variables = layer.init(jax.random.key(0), X, whole(X))
+  plain = Attention(evaluation=form, weight_mod=lambda w, b, h, *_: w * (h + 1))
+  expected = plain.apply({"params": variables["params"]}, X, whole(X))
+  assert_close(layer.apply(variables, X, whole(X)), expected, level="core")
+
+
 def test_any_callable_is_tried():
   tried(Record(2.0))
   with pytest.raises(ValueError, match="score_mod = Record gives NaN of -4.0"):
@@ -137,8 +226,10 @@ def test_positions_of_a_grid_are_vectors():
   def taxicab(score: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
     return score / jnp.sum(query - key).astype(jnp.float32)
 
-  with pytest.raises(ValueError, match="NaN of 0.0 at head 0, query 0, key 0"):
-    probe("score_mod", taxicab, Full(), everybody, 1, 2)
+  with pytest.raises(
+    ValueError, match="NaN of 0.0 at batch 0, head 0, query 0"
+  ):
+    probe("score_mod", taxicab, Full(), everybody, (1, 1, 256, 256), 2)
 
 
 @pytest.mark.parametrize("function", [behind, Faulty()], ids=["", "module"])
@@ -149,7 +240,7 @@ def test_a_layer_is_tried_when_it_is_built(function, form, way):
   ways = {"plain": lambda f: f(), "jit": lambda f: jax.jit(f)()}
   run = ways.get(way, jax.eval_shape)
   title = getattr(function, "__name__", "Faulty")
-  with pytest.raises(ValueError, match=f"score_mod = {title} gives NaN"):
+  with pytest.raises(ValueError, match=f"score_mod = {title} gives "):
     run(lambda: layer.init(jax.random.key(0), X, whole(X)))
 
 
@@ -160,7 +251,7 @@ def test_a_layer_is_tried_with_its_masks():
 
   run()
   run(mask=Full(), mask_mod=before)
-  with pytest.raises(ValueError, match="score_mod = behind gives NaN"):
+  with pytest.raises(ValueError, match="score_mod = behind gives ∞"):
     run(mask=Full())
 
 

@@ -1,0 +1,76 @@
+"""Blocks that the data leaves empty are not computed, forward or backward.
+
+Seen by values that are NaN: a weight of zero does not hide them.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from research.evaluations.attention.attend import attention
+from research.masks import Causal, Full
+from tests.evaluations.attention.problem import drawn
+from tests.small_blocks import blocks_of
+
+T, KNOWN = 12, 8
+Q, KEYS, VALUES, *_ = map(jnp.asarray, drawn(T, T))
+HIDDEN = VALUES.at[:, KNOWN:].set(jnp.nan)
+IDS = jnp.array([[1] * 4 + [2] * 4 + [3] * 4, [1] * 8 + [2] * 4])
+
+
+@pytest.fixture(autouse=True)
+def small_blocks():
+  with blocks_of(4):
+    yield
+
+
+def read(q: Any, k: Any, v: Any, ids: Any, **more: Any) -> Any:
+  return attention(q, k, v, segments=ids, evaluation="blockwise", **more)
+
+
+def by_function(q: Any, k: Any, v: Any, ids: Any, **more: Any) -> Any:
+  def same(batch: Any, head: Any, query: Any, key: Any) -> Any:
+    return ids[batch, query] == ids[batch, key]
+
+  return attention(q, k, v, mask_mod=same, evaluation="blockwise", **more)
+
+
+def looked(call: Any, ids: Any, **more: Any) -> Any:
+  """Outputs and gradients of the known tokens."""
+
+  @jax.jit
+  def run(q: Any, k: Any, ids: Any) -> Any:
+    y, back = jax.vjp(lambda q, k: call(q, k, HIDDEN, ids, **more), q, k)
+    return y, *back(jnp.ones_like(y))
+
+  return [np.asarray(x)[:, :KNOWN] for x in run(Q, KEYS, ids)]
+
+
+@pytest.mark.parametrize("call", [read, by_function])
+@pytest.mark.parametrize(
+  "more",
+  [{"mask": Full()}, {"mask": Causal()}, {"weight_mod": lambda w, *_: 2 * w}],
+  ids=["full", "causal", "two passes"],
+)
+def test_other_documents_are_not_looked_at(call, more):
+  assert all(np.isfinite(x).all() for x in looked(call, IDS, **more))
+
+
+@pytest.mark.parametrize("call", [read, by_function])
+def test_members_of_a_vmap_skip_what_none_of_them_sees(call):
+  def each(q: Any, k: Any, v: Any, ids: Any) -> Any:
+    def one(*given: Any) -> Any:
+      return call(*(x[None] for x in given))[0]
+
+    return jax.vmap(one)(q, k, v, ids)
+
+  assert all(np.isfinite(x).all() for x in looked(each, IDS))
+  # A branch that depends on the member would be computed, and then dropped.
+  assert " cond[" in str(jax.make_jaxpr(each)(Q, KEYS, VALUES, IDS))
+
+
+def test_what_somebody_sees_is_looked_at():
+  assert np.isnan(looked(read, jnp.ones((2, T), int))[0]).all()
