@@ -12,7 +12,7 @@ import pytest
 from experiments.modifications import experiment as modifications
 from experiments.positions import experiment as positions
 from experiments.recall import experiment
-from research.command.additions import add_mixer
+from research.command.additions import add_mixers
 from research.places import whole
 from research.preparation import prepare
 
@@ -98,7 +98,7 @@ def test_own_parts_of_attention(tmp_path, monkeypatch):
   monkeypatch.syspath_prepend(tmp_path)
   recall = experiment("smoke")
   for mixer in mixers:
-    recall = add_mixer(recall, mixer)
+    recall = add_mixers(recall, [mixer])
   assert {*names} <= prepare(recall).keys()
 
 
@@ -106,7 +106,7 @@ def test_an_own_linear_recurrence(tmp_path, monkeypatch):
   (tmp_path / "my_linear.py").write_text(_block("class HGRN2", CONTRIBUTING))
   (told,) = re.findall(r'--mixer "(my_linear:[^"]*)"', CONTRIBUTING)
   monkeypatch.syspath_prepend(tmp_path)
-  recall = add_mixer(experiment("smoke"), told)
+  recall = add_mixers(experiment("smoke"), [told])
   assert "hgrn2" in prepare(recall.only(("hgrn2",)))
 
 
@@ -117,7 +117,7 @@ def test_a_hybrid():
   assert kinds == ["GatedDeltaNet", "Attention", "GatedDeltaNet"]
   (mixers,) = re.findall(r"MIXERS='([^']*)'", README)
   (told,) = re.findall(r'--mixer "(hybrid=[^"]*)"', README)
-  recall = add_mixer(experiment("smoke"), told.replace("$MIXERS", mixers))
+  recall = add_mixers(experiment("smoke"), [told.replace("$MIXERS", mixers)])
   assert "hybrid" in prepare(recall.only(("hybrid",)))
 
 
@@ -130,10 +130,10 @@ def test_own_attention(tmp_path, monkeypatch):
   monkeypatch.syspath_prepend(tmp_path)
   asked = modifications("smoke")
   for i, field in enumerate(fields):
-    asked = add_mixer(asked, f"own_{i}={layer}{field}")
+    asked = add_mixers(asked, [f"own_{i}={layer}{field}"])
   own = ("own_0", "own_1", "own_2")
   assert {*own} == prepare(asked.only(own)).keys()
-  far = add_mixer(positions("smoke"), f"decay={layer}{told[1][1]}")
+  far = add_mixers(positions("smoke"), [f"decay={layer}{told[1][1]}"])
   assert "decay" in prepare(far.only(("decay",)))
   page = pathlib.Path(modifications.__code__.co_filename).read_text()
   for line in _block("def soft_cap").splitlines():  # the page shows the same

@@ -4,11 +4,13 @@ import ast
 import dataclasses
 import inspect
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from research.experiment import Change, Experiment
 from research.import_paths import find
 from research.mixer import Mixer
+from research.models.encoder_decoder import EncoderDecoder
 from research.record import from_json, override
 from research.tasks.base import Task
 
@@ -20,29 +22,48 @@ _PATH = re.compile(r"""('[^']*'|"[^"]*")|([A-Za-z_][\w.]*:[A-Za-z_][\w.]*)""")
 """A string, which is left as it is, or an import path."""
 
 
-def add_mixer(experiment: Experiment, text: str) -> Experiment:
-  """The experiment with one more variant: its base with another mixer.
+def add_mixers(
+  experiment: Experiment, mixers: Sequence[str], encoders: Sequence[str] = ()
+) -> Experiment:
+  """The experiment with more variants: its base with other mixers.
+
+  In an encoder–decoder these are in place of self-attention; an encoder's and
+  a decoder's of one name make one variant.
 
   Args:
     experiment: to add to.
-    text: `[name=]package.module:Class[(field=value, …)]`, where a value may
-      be such a class again, or a function, `package.module:name`. Without a
-      name the variant is called after the class, as `gated_delta`.
+    mixers: of a model, or of its decoder, each as
+      `[name=]package.module:Class[(field=value, …)]`, where a value may be
+      such a class again, or a function, `package.module:name`. Without a name
+      the variant is called after the class, as `gated_delta`.
+    encoders: of its encoder.
 
   Raises:
-    ValueError: no such class or function, no mixer, a wrong field, or a name
-      in use.
+    ValueError: no such class or function, no mixer, a wrong field, a name in
+      use, or an encoder's mixer where there is no encoder.
   """
-  name, mixer = _build(text, "mixer", Mixer)
-  if name in experiment.names():
+  two = isinstance(experiment.model, EncoderDecoder)
+  if encoders and not two:
     raise ValueError(
-      f"--mixer = {text!r} makes a second variant {name!r}; allowed: a name "
-      "of its own, as in --mixer 'name=package.module:Class'"
+      f"--encoder-mixer = {encoders[0]!r} with a model that has no encoder; "
+      "allowed: --mixer"
     )
-  change = Change(name, (("model.mixer", mixer),))
-  return dataclasses.replace(
-    experiment, variants=(*experiment.variants, change)
-  )
+  added: dict[str, tuple[tuple[str, Any], ...]] = {}
+  for option, texts, path in (
+    ("mixer", mixers, "model.decoder.mixer" if two else "model.mixer"),
+    ("encoder-mixer", encoders, "model.encoder.mixer"),
+  ):
+    for text in texts:
+      name, mixer = _build(text, option, Mixer)
+      fields = added.get(name, ())
+      if name in experiment.names() or path in dict(fields):
+        raise ValueError(
+          f"--{option} = {text!r} makes a second variant {name!r}; allowed: a "
+          f"name of its own, as in --{option} 'name=package.module:Class'"
+        )
+      added[name] = (*fields, (path, mixer))
+  changes = tuple(Change(name, fields) for name, fields in added.items())
+  return dataclasses.replace(experiment, variants=experiment.variants + changes)
 
 
 def replace_task(experiment: Experiment, text: str) -> Experiment:

@@ -37,8 +37,16 @@ def add_selection(parser: Parser) -> None:
     help="add a variant with a mixer of your own, as "
     "'my_package.my_file:MyMixer(heads=2)'; named after the class, or as in "
     "'name=my_package.my_file:MyMixer'. A field may be a class again, as in "
-    "'research.attention.layer:Attention(score=my_file:MyScore)'. May be "
-    "given again",
+    "'research.attention.layer:Attention(score=my_file:MyScore)'. In an "
+    "encoder-decoder it is the decoder's self-attention that is replaced. "
+    "May be given again",
+  )
+  parser.add_argument(
+    "--encoder-mixer",
+    action="append",
+    default=[],
+    metavar="PATH:CLASS",
+    help="the same in an encoder; of one name with a --mixer it is one variant",
   )
   parser.add_argument(
     "--task",

@@ -5,7 +5,7 @@ import importlib
 import pathlib
 
 from research.command import pages
-from research.command.additions import add_mixer, replace_task
+from research.command.additions import add_mixers, replace_task
 from research.command.overrides import apply, override_by_path
 from research.experiment import Experiment
 from research.folder import read_experiment
@@ -24,8 +24,7 @@ def select(
     ValueError: an unknown name, field or class, or a wrong value.
   """
   experiment = load(options.name, options.scale)
-  for text in options.mixer:
-    experiment = add_mixer(experiment, text)
+  experiment = add_mixers(experiment, options.mixer, options.encoder_mixer)
   if options.task:
     experiment = replace_task(experiment, options.task)
   if only:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Int
 
 from research.generation.base import Way
 from research.models.model import EncoderDecoder, Model
-from research.places import Places
+from research.places import Places, check_places
 from research.positions.base import InputPosition
 from research.shapes import RandomKey
 
@@ -76,8 +76,9 @@ def check_source(model: EncoderDecoder, source: tuple[Array, Places]) -> None:
   """Refuses a source that the encoder cannot read, where it is known.
 
   Raises:
-    ValueError: no inputs with their places; segments of several sequences; a
-      position beyond the table; tokens out of the vocabulary.
+    ValueError: no inputs with their places, of as many rows and tokens;
+      segments of several sequences; a position beyond the table; tokens out of
+      the vocabulary.
   """
   pair = isinstance(source, tuple) and len(source) == 2
   if not (pair and isinstance(source[1], Places)):
@@ -90,6 +91,7 @@ def check_source(model: EncoderDecoder, source: tuple[Array, Places]) -> None:
     raise ValueError(
       f"source has shape {inputs.shape}; allowed: (b, s), or (b, s, i)"
     )
+  check_places(inputs, places)
   segments, positions = _known(places.segments), _known(places.positions)
   size = inputs.shape[1]
   if segments is not None:

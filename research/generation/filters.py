@@ -28,4 +28,5 @@ def nucleus(logits: Float[Array, "b c"], share: float) -> Float[Array, "b c"]:
   before = jnp.cumsum(p, axis=-1) - p  # of all that are likelier
   inside = jnp.where(before < share, ordered, jnp.inf)
   least = jnp.min(inside, axis=-1, keepdims=True)
+  least = jnp.minimum(least, ordered[:, :1])  # a share may be rounded to 0
   return jnp.where(logits < least, -jnp.inf, logits)

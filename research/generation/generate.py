@@ -34,7 +34,7 @@ def generate(
   length: SupportsIndex,
   lengths: Int[Array, "b"] | None = None,
   source: tuple[Array, Places] | None = None,
-  begin: SupportsIndex = BEGIN,
+  begin: SupportsIndex | None = None,
   end: SupportsIndex | None = None,
   key: RandomKey | None = None,
 ) -> Generated:
@@ -58,7 +58,7 @@ def generate(
     lengths: Int[b], the tokens of each prompt, 1 to t; None for all t.
     source: what the encoder reads, tokens Int[b s] or vectors Float[b s i],
       and where they stand.
-    begin: BEGIN, without a prompt.
+    begin: the token before the first, without a prompt; None for `BEGIN`.
     end: END, behind which a row is not continued; None for none.
     key: of what is drawn; for `Sampling` alone.
 
@@ -80,7 +80,7 @@ def beams(
   length: SupportsIndex,
   lengths: Int[Array, "b"] | None = None,
   source: tuple[Array, Places] | None = None,
-  begin: SupportsIndex = BEGIN,
+  begin: SupportsIndex | None = None,
   end: SupportsIndex | None = None,
 ) -> Beams:
   """All lines that beam search finds, `width` a row, the best first.
@@ -138,7 +138,7 @@ def _checked(
   length: SupportsIndex,
   lengths: Int[Array, "b"] | None,
   source: tuple[Array, Places] | None,
-  begin: SupportsIndex,
+  begin: SupportsIndex | None,
   end: SupportsIndex | None,
 ) -> tuple[Int[Array, "b t"], int, int | None]:
   """The prompt, or BEGIN for each row of the source; the length; and END.
@@ -159,7 +159,12 @@ def _checked(
         "prompt = None; allowed: tokens (b, t), as SequenceModel goes on "
         "with them"
       )
-    begin = check_token("begin", begin, model.classes)
-    prompt = jnp.full((source[0].shape[0], 1), begin, jnp.int32)
+    first = BEGIN if begin is None else begin
+    first = check_token("begin", first, model.classes)
+    prompt = jnp.full((source[0].shape[0], 1), first, jnp.int32)
+  elif begin is not None:
+    raise ValueError(
+      f"begin = {begin!r} with a prompt; allowed: None, as rows begin with it"
+    )
   check_sizes(model, prompt, length, lengths, source)
   return prompt, length, end

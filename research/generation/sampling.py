@@ -12,6 +12,8 @@ from research.generation.loop import one_by_one
 from research.generation.writer import Writer
 from research.record import check_number, check_positive
 
+_FLOAT = jnp.finfo(jnp.float32)
+
 
 @dataclasses.dataclass(frozen=True)
 class Sampling(Way):
@@ -21,7 +23,8 @@ class Sampling(Way):
   other rows. Cost: that of a greedy step, and a sort of the logits.
 
   Attributes:
-    temperature: above 0; below 1 what is likely becomes likelier.
+    temperature: above 0, a number of float32; below 1 what is likely becomes
+      likelier.
     top_k: so many tokens may be drawn, the most likely ones (Fan 2018); 0 for
       all.
     top_p: of these, the fewest whose probabilities add up to so much or more
@@ -34,6 +37,12 @@ class Sampling(Way):
 
   def __post_init__(self) -> None:
     check_positive(self, "temperature")
+    least, most = float(_FLOAT.tiny), float(_FLOAT.max)
+    if not least <= self.temperature <= most:
+      raise ValueError(
+        f"temperature = {self.temperature}; allowed: {least:.2g} to "
+        f"{most:.2g}, as float32 has them"
+      )
     check_number(self, "top_k", 0)
     if not 0.0 < self.top_p <= 1.0:
       raise ValueError(f"top_p = {self.top_p}; allowed: above 0, to 1")
@@ -47,7 +56,9 @@ class Sampling(Way):
 
   def logits(self, logits: Float[Array, "b c"]) -> Float[Array, "b c"]:
     """Those of the distribution that is drawn from."""
-    logits = logits / self.temperature
+    # The largest is 0, so that nothing overflows but to −∞.
+    top = jnp.max(logits, axis=-1, keepdims=True)
+    logits = (logits - top) / self.temperature
     if self.top_k:
       logits = most_likely(logits, self.top_k)
     return nucleus(logits, self.top_p) if self.top_p < 1 else logits

@@ -1,10 +1,11 @@
 import flax.linen as nn
 import pytest
 
+from experiments.transduction import experiment as transduction
 from research.attention.layer import Attention
-from research.command.additions import add_mixer, replace_task
+from research.command.additions import add_mixers, replace_task
 from research.experiment import Change
-from research.masks import Causal, Window
+from research.masks import Causal, Full, Window
 from research.record import to_json
 from research.scores.cosine import Cosine
 from tests.command import tiny
@@ -37,7 +38,7 @@ def experiment():
 
 
 def test_a_mixer_is_a_variant_named_after_its_class(experiment):
-  added = add_mixer(experiment, f"{HALF}(reach=3)")
+  added = add_mixers(experiment, [f"{HALF}(reach=3)"])
   assert added.names() == ["attention", "rotary", "half_done"]
   change = Change("half_done", (("model.mixer", tiny.HalfDone(reach=3)),))
   assert to_json(added.variants[-1]) == to_json(change)
@@ -45,9 +46,9 @@ def test_a_mixer_is_a_variant_named_after_its_class(experiment):
 
 
 def test_a_mixer_may_have_another_name_and_fields(experiment):
-  added = add_mixer(experiment, f"two={ATTENTION}")
+  added = add_mixers(experiment, [f"two={ATTENTION}"])
   assert added.names()[-1] == "two"
-  added = add_mixer(experiment, f"two={ATTENTION}(heads=2, bias=True)")
+  added = add_mixers(experiment, [f"two={ATTENTION}(heads=2, bias=True)"])
   mixer = added.variant("two").model.mixer
   assert to_json(mixer) == to_json(Attention(heads=2, bias=True))
 
@@ -59,19 +60,19 @@ def test_a_field_may_be_a_class_again(experiment):
     "right=research.masks:Window(width=3))"
   )
   given = f"{ATTENTION}(heads=2, score={score}, mask={mask}, gate='head')"
-  mixer = add_mixer(experiment, f"two={given}").variant("two").model.mixer
+  mixer = add_mixers(experiment, [f"two={given}"]).variant("two").model.mixer
   wanted = Attention(
     heads=2, score=Cosine(start=2.0), mask=Causal() & Window(3), gate="head"
   )
   assert to_json(mixer) == to_json(wanted)
   hard = f"{POSITIONS}.hard_alibi:HardALiBi(windows=(2, 3))"
-  mixer = add_mixer(experiment, f"hard={ATTENTION}(position={hard})")
+  mixer = add_mixers(experiment, [f"hard={ATTENTION}(position={hard})"])
   assert mixer.variant("hard").model.mixer.position.windows == (2, 3)
 
 
 def test_a_field_may_be_a_function(experiment):
   given = f"near={ATTENTION}(heads=4, score_mod={NEAR})"
-  mixer = add_mixer(experiment, given).variant("near").model.mixer
+  mixer = add_mixers(experiment, [given]).variant("near").model.mixer
   assert mixer.score_mod is near
   assert to_json(mixer) == to_json(Attention(heads=4, score_mod=near))
 
@@ -82,7 +83,7 @@ def test_a_module_may_stand_in_place_of_a_function(experiment):
     (f"{__name__}:Reach", Reach()),
   ):
     given = f"near={ATTENTION}(mask_mod={text}, score_mod={NEAR})"
-    mixer = add_mixer(experiment, given).variant("near").model.mixer
+    mixer = add_mixers(experiment, [given]).variant("near").model.mixer
     wanted = Attention(mask_mod=module, score_mod=near)
     assert to_json(mixer) == to_json(wanted)
 
@@ -93,7 +94,7 @@ def test_a_file_that_cannot_be_read_is_told_as_python_does(
   (tmp_path / "broken_rule.py").write_text("def rule(:\n")
   monkeypatch.syspath_prepend(tmp_path)
   with pytest.raises(SyntaxError, match=r"broken_rule\.py, line 1"):
-    add_mixer(experiment, f"x={ATTENTION}(score_mod=broken_rule:rule)")
+    add_mixers(experiment, [f"x={ATTENTION}(score_mod=broken_rule:rule)"])
 
 
 def test_a_task_takes_the_place_and_claims_go(experiment):
@@ -144,7 +145,7 @@ def test_a_task_takes_the_place_and_claims_go(experiment):
 )
 def test_wrong_mixers_are_refused(experiment, text, words):
   with pytest.raises(ValueError, match="--mixer|heads") as caught:
-    add_mixer(experiment, text)
+    add_mixers(experiment, [text])
   assert words in str(caught.value)
 
 
@@ -162,5 +163,40 @@ def test_names_of_classes_become_names_of_variants(
 ):
   kind = type(name, (Attention,), {"__module__": tiny.__name__})
   monkeypatch.setattr(tiny, name, kind, raising=False)
-  added = add_mixer(experiment, f"tests.command.tiny:{name}")
+  added = add_mixers(experiment, [f"tests.command.tiny:{name}"])
   assert added.names()[-1] == variant
+
+
+MASK = "research.masks:Full"
+READER = f"{ATTENTION}(heads=2, mask={MASK})"
+
+
+def test_an_encoder_and_a_decoder_have_mixers_of_their_own():
+  page = transduction("smoke")
+  added = add_mixers(
+    page,
+    [f"both={ATTENTION}(heads=2)", ATTENTION],
+    [f"both={READER}", f"reads={READER}"],
+  )
+  both, alone, reads = (
+    added.variant(name).model for name in ("both", "attention", "reads")
+  )
+  writer, reader = Attention(heads=2), Attention(heads=2, mask=Full())
+  assert (both.encoder.mixer, both.decoder.mixer) == (reader, writer)
+  assert alone.encoder.mixer == page.model.encoder.mixer
+  assert (alone.decoder.mixer, reads.encoder.mixer) == (Attention(), reader)
+  assert reads.decoder.mixer == page.model.decoder.mixer
+
+
+def test_an_encoder_is_no_part_of_other_models(experiment):
+  with pytest.raises(
+    ValueError, match="--encoder-mixer = .*; allowed: --mixer"
+  ):
+    add_mixers(experiment, [], [ATTENTION])
+
+
+@pytest.mark.parametrize("option", ["mixer", "encoder-mixer"])
+def test_a_name_is_given_once(option):
+  given = {"mixer": [], "encoder-mixer": [], option: [ATTENTION] * 2}
+  with pytest.raises(ValueError, match=f"--{option} = .* second .*'attention'"):
+    add_mixers(transduction("smoke"), *given.values())

@@ -37,7 +37,7 @@ def kept_nucleus(row: np.ndarray, share: float) -> set[int]:
   ("function", "plain", "values"),
   [
     (most_likely, kept_most_likely, (1, 2, 5, 11)),
-    (nucleus, kept_nucleus, (1e-6, 0.3, 0.9, 0.999)),
+    (nucleus, kept_nucleus, (1e-46, 1e-6, 0.3, 0.9, 0.999)),
   ],
 )
 def test_filters_keep_what_numpy_keeps(function, plain, values):
@@ -124,3 +124,15 @@ def test_the_key_alone_decides():
 
   assert (draw(7) == draw(7)).all()
   assert (draw(7) != draw(8)).any()
+
+
+@pytest.mark.parametrize("temperature", [1.2e-38, 1e-30])
+def test_the_coldest_draw_what_is_most_likely(temperature):
+  logits = jnp.array([[1.0, 3.0, -2e38], [-3e38, 3e38, 0.0]])
+  found = jax.nn.softmax(Sampling(temperature=temperature).logits(logits))
+  np.testing.assert_array_equal(found, [[0.0, 1.0, 0.0]] * 2)
+
+
+def test_the_hottest_draw_evenly():
+  found = jax.nn.softmax(Sampling(temperature=3e38).logits(jnp.asarray(LOGITS)))
+  assert_close(found, np.full(LOGITS.shape, 1 / 11), level="core")

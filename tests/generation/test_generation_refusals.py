@@ -11,6 +11,7 @@ from research.generation.beam import Beam
 from research.generation.generate import beams, generate
 from research.generation.greedy import Greedy
 from research.generation.sampling import Sampling
+from research.places import whole
 from research.positions.learned import LearnedPosition
 from tests.generation.subjects import (
   LENGTHS,
@@ -54,6 +55,14 @@ REFUSED = {
   "temperature negative": (
     lambda: Sampling(temperature=-1.0),
     "temperature = -1.0; allowed: above 0",
+  ),
+  "temperature below float32": (
+    lambda: Sampling(temperature=1e-38),
+    "temperature = 1e-38; allowed: 1.2e-38 to 3.4e+38, as float32 has them",
+  ),
+  "temperature above float32": (
+    lambda: Sampling(temperature=1e39),
+    "temperature = 1e+39; allowed: 1.2e-38 to 3.4e+38",
   ),
   "top-p 0": (lambda: Sampling(top_p=0.0), "top_p = 0.0; allowed: above 0, to"),
   "top-p above 1": (lambda: Sampling(top_p=1.1), "top_p = 1.1; allowed: above"),
@@ -99,6 +108,18 @@ REFUSED = {
   "begin": (
     lambda: call(attentive(), source=SOURCE, begin=-1),
     "begin = -1; allowed: a token of the vocabulary, 0 to 6",
+  ),
+  "begin with a prompt": (
+    lambda: call(attentive(), source=SOURCE, prompt=PROMPT, begin=1),
+    "begin = 1 with a prompt; allowed: None",
+  ),
+  "source with places of other rows": (
+    lambda: call(attentive(), source=(SOURCE[0], whole(SOURCE[0][:2]))),
+    "places.positions has shape (2, 4); allowed: (b, t) = (3, 4)",
+  ),
+  "source with places of another length": (
+    lambda: call(attentive(), source=(SOURCE[0], whole(SOURCE[0][:, 1:]))),
+    "places.positions has shape (3, 3); allowed: (b, t) = (3, 4)",
   ),
   "length": (lambda: ready(length=0), "length = 0; allowed: an integer, 1 or"),
   "length traced": (
