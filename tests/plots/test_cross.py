@@ -62,6 +62,15 @@ def test_characters_that_no_font_has_are_told_by_their_number(
   assert kinds == {".svg", ".pdf", ".png"}
 
 
+@pytest.mark.skipif(
+  len(cross.families()) < 2, reason="no font here has Chinese characters"
+)
+def test_chinese_characters_are_drawn(tmp_path):
+  figure = drawn(rows=["机", "器"])
+  assert texts(figure.axes[0].get_yticklabels()) == ["机", "器"]
+  save(figure, tmp_path, "drawn")  # warns of glyphs that a font lacks
+
+
 def test_everything_lies_within_the_figure():
   long = [f"a_long_word_{i}" for i in range(40)]
   figure = drawn(
