@@ -10,6 +10,7 @@ Masks compose: `Causal() & Window(16)`, `Causal() | Global(2)`, `~Causal()`.
 import dataclasses
 from typing import Any
 
+import jax
 import numpy as np
 
 from research.shapes import lacks
@@ -46,7 +47,12 @@ class Mask:
     if t > s:
       raise ValueError(f"t = {t} queries of s = {s} tokens; allowed: t <= s")
     query = np.arange(s - t, s)[:, None]
-    return np.broadcast_to(self.allows(query, np.arange(s)[None, :]), (t, s))
+    return np.broadcast_to(self.known(query, np.arange(s)[None, :]), (t, s))
+
+  def known(self, query: np.ndarray, key: np.ndarray) -> np.ndarray:
+    """`allows` as NumPy, also while tracing, and of rules written in jnp."""
+    with jax.ensure_compile_time_eval():
+      return np.asarray(self.allows(query, key))
 
   def __and__(self, other: "Mask") -> "Mask":
     return Both(self, other)

@@ -50,7 +50,8 @@ def attention(
     v: values [b s g v].
     mask: who may look at whom, known before the data; what it leaves out
       costs nothing.
-    score_mod: (score, batch, head, query, key) → score, before softmax.
+    score_mod: (score, batch, head, query, key) → score, before softmax; −∞
+      forbids a pair, and a score below −1e30 weighs nothing.
     mask_mod: (batch, head, query, key) → whether the pair is allowed.
     weight_mod: (weight, batch, head, query, key) → weight, after softmax.
     segments: of packed sequences, which never interact; 0 is padding. For

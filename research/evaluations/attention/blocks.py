@@ -83,7 +83,7 @@ def _grains(
     key = np.arange(first * grain, min(last * grain, s))
     inside = np.zeros((grain, (last - first) * grain), bool)
     if inside.size:
-      inside[: len(query), : len(key)] = mask.allows(
+      inside[: len(query), : len(key)] = mask.known(
         query[:, None], key[None, :]
       )
       split = inside.reshape(grain, last - first, grain)

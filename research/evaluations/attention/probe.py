@@ -100,7 +100,7 @@ def _probe(
 ) -> None:
   batch, heads, *lengths = shape
   places = [_places(length, axes) for length in lengths]
-  allowed = mask.allows(places[0][:, None], places[1][None, :])
+  allowed = mask.known(places[0][:, None], places[1][None, :])
   allowed = np.broadcast_to(allowed, [place.size for place in places])
   allowed = allowed[None, None]
   queries, keys = (_positions(place, batch, axes) for place in places)

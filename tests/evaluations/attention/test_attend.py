@@ -1,5 +1,7 @@
 """Attention as one function: what it refuses, what it passes on."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +22,19 @@ class Rule(Mask):
 
   def allows(self, query, key):
     return key <= query
+
+  def reach(self, length):
+    return length
+
+
+@dataclasses.dataclass(frozen=True)
+class Even(Mask):
+  """A mask that is written in jnp."""
+
+  causal = True
+
+  def allows(self, query, key):
+    return jnp.logical_and(key <= query, jnp.remainder(query - key, 2) == 0)
 
   def reach(self, length):
     return length
@@ -76,6 +91,19 @@ def test_maps_are_those_it_reads_with(form):
 
   y, expected = run()
   assert_close(y, np.asarray(expected), level="core")
+
+
+@pytest.mark.parametrize("form", ["dense", "blockwise", "library"])
+def test_a_mask_may_be_written_in_jnp(form):
+  @jax.jit
+  def run() -> jax.Array:
+    return attention(Q, KEYS, VALUES, mask=Even(), evaluation=form)
+
+  def even(batch, head, query, key):
+    return (key <= query) & ((query - key) % 2 == 0)
+
+  expected = attention(Q, KEYS, VALUES, mask_mod=even, evaluation="dense")
+  assert_close(run(), np.asarray(expected), level="core")
 
 
 def test_an_unknown_form_is_refused(unchecked):
