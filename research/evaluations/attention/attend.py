@@ -65,10 +65,7 @@ def attention(
   """
   check_literal("evaluation", evaluation, Evaluation)
   parts = Parts(score_mod=score_mod, mask_mod=mask_mod, weight_mod=weight_mod)
-  check_mask(mask)
-  _check_shapes(q, k, v)
-  sides = _sides(q, k, segments)
-  return attend(q, k, v, *sides, mask, parts, evaluation=evaluation)[0]
+  return _checked(q, k, v, mask, parts, segments, evaluation)[0]
 
 
 def attention_maps(
@@ -86,13 +83,25 @@ def attention_maps(
   Args and errors are those of `attention`.
   """
   parts = Parts(score_mod=score_mod, mask_mod=mask_mod, weight_mod=weight_mod)
-  check_mask(mask)
-  v = k[..., :1]
-  _check_shapes(q, k, v)
-  sides = _sides(q, k, segments)
-  maps = attend(q, k, v, *sides, mask, parts, evaluation="dense")[1]
+  maps = _checked(q, k, k, mask, parts, segments, "dense")[1]
   assert maps is not None
   return maps
+
+
+def _checked(
+  q: Queries,
+  k: SharedKeys,
+  v: GroupValues,
+  mask: Mask,
+  parts: Parts,
+  segments: Int[Array, "b t"] | None,
+  evaluation: Evaluation,
+) -> tuple[Float[Array, "b t h v"], Float[Array, "b h t s"] | None]:
+  """`attend`, where both sides count from 0 and everything fits."""
+  check_mask(mask)
+  _check_shapes(q, k, v)
+  sides = _sides(q, k, segments)
+  return attend(q, k, v, *sides, mask, parts, evaluation=evaluation)
 
 
 def _sides(

@@ -125,7 +125,7 @@ def _probe(
   ]
   for value, scores in zip(_TRIED[name], given, strict=True):
     found = np.where(allowed, np.asarray(all_of(scores)), 0.0)
-    _refuse(f"{title} gives {{}} of {value}", found, places)
+    _refuse(title, value, found, places)
   for value, scores in zip(_TRIED[name], given, strict=True):
     if _has_bad_slope(all_of, scores, allowed):
       raise ValueError(
@@ -150,12 +150,14 @@ def _positions(places: np.ndarray, batch: int, axes: int) -> Array:
   return jnp.asarray(rows if axes == 1 else np.stack([rows] * axes, axis=-1))
 
 
-def _refuse(title: str, found: np.ndarray, places: list[np.ndarray]) -> None:
+def _refuse(
+  title: str, value: float, found: np.ndarray, places: list[np.ndarray]
+) -> None:
   wrong = np.argwhere(np.isnan(found) | (found == np.inf))
   for batch, head, query, key in wrong[:1]:
     what = "NaN" if np.isnan(found[batch, head, query, key]) else "∞"
     raise ValueError(
-      f"{title.format(what)} at batch {batch}, head {head}, query "
+      f"{title} gives {what} of {value} at batch {batch}, head {head}, query "
       f"{places[0][query]}, key {places[1][key]}; allowed: numbers, or −∞ to "
       "forbid a key"
     )
