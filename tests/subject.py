@@ -14,8 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.mixer import Mixer
-from research.models.block import Block
-from research.models.feed_forward import FeedForward
 from research.models.sequence import SequenceModel
 from research.places import Places
 from research.positions.learned import LearnedPosition
@@ -134,6 +132,7 @@ class Subject:
     self.before = repr(case.mixer), hash(case.mixer)
     self.x = vectors(case.width)
     self.traces = {"whole": 0, "stream": 0}
+    self._empty: dict[int, Any] = {}
     self.parameters = _start(self.mixer, self.x)
 
   @functools.cached_property
@@ -163,10 +162,13 @@ class Subject:
 
     return jax.jit(whole, static_argnums=0)
 
-  def run(self, x: Any, mixer: Mixer | None = None) -> dict[str, np.ndarray]:
+  def run(
+    self, x: Any, mixer: Mixer | None = None, where: Places | None = None
+  ) -> dict[str, np.ndarray]:
     """Outputs and slopes of all rows, from the one program of the case."""
     mixer = self.mixer if mixer is None else mixer
-    results = self._whole(mixer, self.parameters, x, places())
+    where = places() if where is None else where
+    results = self._whole(mixer, self.parameters, x, where)
     return {name: np.asarray(value) for name, value in results.items()}
 
   @functools.cached_property
@@ -181,30 +183,7 @@ class Subject:
     return slopes / slopes.max()
 
   @functools.cached_property
-  def _block(self) -> Any:
-    block = Block(self.mixer.copy(parent=None), FeedForward(expansion=1))
-    variables = _start(block, self.x)
-
-    def loss(variables: Any, x: Any, where: Places) -> Any:
-      y = block.apply(variables, x, where)
-      return _loss(y, where), y
-
-    compiled = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))
-    return functools.partial(compiled, variables)
-
-  def poisoned(self, poison: float) -> tuple[Any, Any, Any]:
-    """Outputs of a block, and gradients to its parameters and inputs.
-
-    Args:
-      poison: what stands on padding; unless it is 0, positions are far there.
-    """
-    x = jnp.where(jnp.asarray(VALID[..., None]), self.x, poison)
-    gradients, y = self._block(x, far(places()) if poison else places())
-    return y, *gradients
-
-  @functools.cached_property
-  def corners(self) -> dict[str, Any]:
-    """Value and gradients at the shortest length, and in bfloat16."""
+  def _corners(self) -> Any:
     length = self.case.shortest
     short = places((slice(0, 5), slice(0, length)))
     short = Places(short.positions, short.segments.at[2].set(0))
@@ -214,20 +193,29 @@ class Subject:
       return _loss(y, where), y
 
     @jax.jit
-    def both(variables: Any, x: Any) -> Any:
+    def both(variables: Any, x: Any, where: Places) -> Any:
       gradient = jax.grad(loss, argnums=(0, 1), has_aux=True)
       return {
         "short": gradient(variables, x[:5, :length], short),
-        "bfloat16": gradient(variables, x.astype(jnp.bfloat16), places()),
+        "bfloat16": gradient(variables, x.astype(jnp.bfloat16), where),
       }
 
-    return both(self.parameters, self.x)
+    return both
 
-  def model(self, layers: int) -> Any:
-    """The shapes of the parameters of a model with such blocks."""
+  def corner(self, where: Places) -> dict[str, Any]:
+    """Gradients and outputs at the shortest length, and in bfloat16 `where`."""
+    return self._corners(self.parameters, self.x, where)
+
+  @functools.cached_property
+  def corners(self) -> dict[str, Any]:
+    """The same where the rows are."""
+    return self.corner(places())
+
+  def model(self) -> Any:
+    """The shapes of the parameters of a model with two such blocks."""
     model = SequenceModel(
       self.mixer,
-      layers=layers,
+      layers=2,
       width=self.case.width,
       position=LearnedPosition(length=LENGTH),
       vocabulary=5,
@@ -244,6 +232,11 @@ class Subject:
 
   def empty(self, length: int) -> Any:
     """The cache of a stream of `length` tokens before its first."""
+    if length not in self._empty:
+      self._empty[length] = self._cache(length)
+    return self._empty[length]
+
+  def _cache(self, length: int) -> Any:
     rows = np.ix_(STREAMED, range(min(length, LENGTH)))
 
     def start() -> Any:

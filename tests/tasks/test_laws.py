@@ -5,8 +5,10 @@ import functools
 import json
 import math
 import types
+from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -19,15 +21,24 @@ SAMPLES = 1000
 KEYS = jax.random.split(jax.random.key(1), SAMPLES)
 
 every_task = pytest.mark.parametrize("name", CASES)
+FIRST_OF_CLASS = {
+  type(case.task): name for name, case in reversed(CASES.items())
+}
 every_transduction = pytest.mark.parametrize(
   "name", [name for name, case in CASES.items() if case.task.reads_source]
 )
 
 
 @functools.cache
+def program(name: str) -> Callable[[jax.Array], Example]:
+  """Makes 1,000 examples."""
+  return jax.jit(CASES[name].task.batch)
+
+
+@functools.cache
 def batch_of(name: str) -> Example:
   """1,000 examples, from the keys of `KEYS`."""
-  return jax.jit(CASES[name].task.batch)(KEYS)
+  return program(name)(KEYS)
 
 
 @functools.cache
@@ -116,14 +127,18 @@ def test_a_source_is_one_sequence_of_tokens(name):
 
 @every_task
 def test_an_example_depends_on_its_key_alone(name):
-  alone = jax.jit(CASES[name].task.sample)
-  for row in (0, 1, SAMPLES - 1):
-    assert_row(alone(KEYS[row]), name, row)
+  """It stands elsewhere in a batch, among others."""
+  others = jax.random.split(jax.random.key(2), SAMPLES)
+  moved = {0: 5, 1: SAMPLES - 1, SAMPLES - 1: 0}
+  rows, places = map(jnp.array, (list(moved), list(moved.values())))
+  batch = program(name)(others.at[places].set(KEYS[rows]))
+  for row, place in moved.items():
+    assert_row(jax.tree.map(lambda leaf, i=place: leaf[i], batch), name, row)
   assert len({row.tobytes() for row in examples(name).inputs}) > 1
 
 
-@every_task
-def test_without_jit_an_example_is_the_same(name):
+@pytest.mark.parametrize("name", FIRST_OF_CLASS.values())
+def test_alone_and_without_jit_an_example_is_the_same(name):
   assert_row(CASES[name].task.sample(KEYS[0]), name, 0)
 
 
