@@ -57,10 +57,10 @@ def of(layers=2, **fields):
   return small(Attention(heads=2), layers=layers, **fields)
 
 
-def with_one_leaf_more(cache):
-  mixer = cache["blocks"]["mixer"]
-  more = {"more": jnp.zeros_like(mixer["used"])}
-  return {**cache, "blocks": {"mixer": {**mixer, **more}}}
+def with_one_leaf_more(cache, path):
+  if not path:
+    return {**cache, "more": jnp.zeros_like(jax.tree.leaves(cache)[0])}
+  return {**cache, path[0]: with_one_leaf_more(cache[path[0]], path[1:])}
 
 
 CACHES = {
@@ -76,8 +76,13 @@ CACHES = {
   ),
   "more of a block": (
     of(3, depth="scanned", remat=True),
-    None,
+    ("blocks", "mixer"),
     "cache.blocks has mixer.more; allowed: a cache of this model",
+  ),
+  "more of a cross-attention": (
+    attentive(),
+    ("decoder", "block_0", "cross"),
+    "cache.decoder.block_0 has cross.more; allowed: a cache of this model",
   ),
   "another decoder": (
     attentive(),
@@ -85,7 +90,8 @@ CACHES = {
     "cache has decoder.block_1.",
   ),
 }
-"""A model, the one whose cache it is given, and what it says to that."""
+"""A model, the one whose cache it is given (or where its own has a leaf more),
+and what it says to that."""
 
 
 @pytest.mark.parametrize("name", CACHES)
@@ -94,8 +100,8 @@ def test_a_cache_of_another_form_is_refused(name):
   read = (
     ((jnp.zeros((B, 4, 8)), SOURCE[1]),) if "source" in given(model) else ()
   )
-  if other is None:
-    cache = with_one_leaf_more(model.start(B, 6, *read))
+  if isinstance(other, tuple):
+    cache = with_one_leaf_more(model.start(B, 6, *read), other)
   else:
     cache = other.start(B, 6, *read)
   with pytest.raises(ValueError, match=re.escape(message)):
