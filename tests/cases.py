@@ -53,17 +53,6 @@ def mixer_cases() -> dict[str, Case]:
   return cases
 
 
-def first_of_its_class(case: Case) -> bool:
-  """Whether no case before it has a mixer of its class.
-
-  For laws that cost much: without jit, say, every operation is a program.
-  """
-  alike = (
-    one for one in mixer_cases().values() if type(one.mixer) is type(case.mixer)
-  )
-  return case is next(alike)
-
-
 class Laws:
   """The laws of one room: runs each test for the cases that it speaks of.
 

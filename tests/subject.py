@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.mixer import Mixer
+from research.models.block import Block
+from research.models.feed_forward import FeedForward
 from research.models.sequence import SequenceModel
 from research.places import Places
 from research.positions.learned import LearnedPosition
@@ -162,13 +164,10 @@ class Subject:
 
     return jax.jit(whole, static_argnums=0)
 
-  def run(
-    self, x: Any, mixer: Mixer | None = None, where: Places | None = None
-  ) -> dict[str, np.ndarray]:
+  def run(self, x: Any, mixer: Mixer | None = None) -> dict[str, np.ndarray]:
     """Outputs and slopes of all rows, from the one program of the case."""
     mixer = self.mixer if mixer is None else mixer
-    where = places() if where is None else where
-    results = self._whole(mixer, self.parameters, x, where)
+    results = self._whole(mixer, self.parameters, x, places())
     return {name: np.asarray(value) for name, value in results.items()}
 
   @functools.cached_property
@@ -183,7 +182,30 @@ class Subject:
     return slopes / slopes.max()
 
   @functools.cached_property
-  def _corners(self) -> Any:
+  def _block(self) -> Any:
+    block = Block(self.mixer.copy(parent=None), FeedForward(expansion=1))
+    variables = _start(block, self.x)
+
+    def loss(variables: Any, x: Any, where: Places) -> Any:
+      y = block.apply(variables, x, where)
+      return _loss(y, where), y
+
+    compiled = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))
+    return functools.partial(compiled, variables)
+
+  def poisoned(self, poison: float) -> tuple[Any, Any, Any]:
+    """Outputs of a block, and gradients to its parameters and inputs.
+
+    Args:
+      poison: what stands on padding; unless it is 0, positions are far there.
+    """
+    x = jnp.where(jnp.asarray(VALID[..., None]), self.x, poison)
+    gradients, y = self._block(x, far(places()) if poison else places())
+    return y, *gradients
+
+  @functools.cached_property
+  def corners(self) -> dict[str, Any]:
+    """Value and gradients at the shortest length, and in bfloat16."""
     length = self.case.shortest
     short = places((slice(0, 5), slice(0, length)))
     short = Places(short.positions, short.segments.at[2].set(0))
@@ -193,29 +215,20 @@ class Subject:
       return _loss(y, where), y
 
     @jax.jit
-    def both(variables: Any, x: Any, where: Places) -> Any:
+    def both(variables: Any, x: Any) -> Any:
       gradient = jax.grad(loss, argnums=(0, 1), has_aux=True)
       return {
         "short": gradient(variables, x[:5, :length], short),
-        "bfloat16": gradient(variables, x.astype(jnp.bfloat16), where),
+        "bfloat16": gradient(variables, x.astype(jnp.bfloat16), places()),
       }
 
-    return both
+    return both(self.parameters, self.x)
 
-  def corner(self, where: Places) -> dict[str, Any]:
-    """Gradients and outputs at the shortest length, and in bfloat16 `where`."""
-    return self._corners(self.parameters, self.x, where)
-
-  @functools.cached_property
-  def corners(self) -> dict[str, Any]:
-    """The same where the rows are."""
-    return self.corner(places())
-
-  def model(self) -> Any:
-    """The shapes of the parameters of a model with two such blocks."""
+  def model(self, layers: int) -> Any:
+    """The shapes of the parameters of a model with such blocks."""
     model = SequenceModel(
       self.mixer,
-      layers=2,
+      layers=layers,
       width=self.case.width,
       position=LearnedPosition(length=LENGTH),
       vocabulary=5,

@@ -15,7 +15,7 @@ import pytest
 
 from research.models.block import Block
 from research.places import Places
-from tests.cases import Case, Laws, first_of_its_class, mixer_cases
+from tests.cases import Case, Laws, mixer_cases
 from tests.subject import (
   ASKED,
   EMPTY,
@@ -121,15 +121,17 @@ def test_at(name):
 
 @law()
 def test_padding_does_not_leak(name):
-  """Wherever it stands. A block gives zeros there, as tests/models says."""
   it = subject(name)
-  moved = it.run(it.x, where=far(places()))
-  np.testing.assert_array_equal(moved["y"], it.whole["y"])
-  np.testing.assert_array_equal(moved["slopes"], it.whole["slopes"])
-  assert not it.whole["slopes"].swapaxes(1, 2)[~VALID].any()
-  jax.tree.map(
-    np.testing.assert_array_equal, it.corner(far(places())), it.corners
-  )
+  clean = it.poisoned(0.0)
+  for poison in (1e9, np.nan):
+    y, parameters, inputs = it.poisoned(poison)
+    assert np.isfinite(y).all()
+    np.testing.assert_array_equal(y[VALID], clean[0][VALID])
+    np.testing.assert_array_equal(inputs, clean[2])
+    assert not np.asarray(inputs)[~VALID].any()
+    assert np.isfinite(inputs).all()
+    jax.tree.map(np.testing.assert_array_equal, parameters, clean[1])
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(parameters))
 
 
 @law()
@@ -145,7 +147,7 @@ def test_vmap_is_batch(name):
   assert_close(whole["vmap"], whole["y"], level="module")
 
 
-@law(first_of_its_class)
+@law()
 def test_jit_is_no_jit(name):
   it = subject(name)
   y = it.mixer.apply(it.parameters, it.x, places())
@@ -226,12 +228,13 @@ def test_other_lengths(name, length):
 
 @law()
 def test_depth(name):
+  one, two = (subject(name).model(layers) for layers in (1, 2))
+  assert one["block_0"] == two["block_0"] == two["block_1"]
+  assert count(two) - count(one) == count(one["block_0"])
   it = subject(name)
-  model = it.model()
   alone = Block(it.mixer.copy(parent=None))
   shapes = jax.eval_shape(alone.init, jax.random.key(0), it.x, places())
-  assert shapes["params"] == model["block_0"] == model["block_1"]
-  assert "block_2" not in model
+  assert shapes["params"] == one["block_0"]
   mixer = shapes["params"].get("mixer", {})
   assert count(mixer) == it.case.parameters(it.case.width)
 

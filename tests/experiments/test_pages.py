@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 from research.command import pages
-from research.experiment import COSTS
+from research.experiment import COSTS, Measure
 from research.preparation import prepare
 from research.report.write import write_report
 from research.run import run
@@ -16,7 +16,6 @@ SCALES = ("laptop", "accelerator")
 """Those that are tried; at "smoke" a part of every page is run."""
 FAST = ("recall", "attention_cost")
 """A page that trains and one that times; `make pages` runs the others."""
-NUMBERS = ("zero", "one", "chance")
 TRIED = [
   pytest.param(name, marks=() if name in FAST else pytest.mark.pages)
   for name in PAGES
@@ -33,7 +32,11 @@ def smallest(experiment):
   That every variant can be built is a test of its own.
   """
   about = [
-    {side.variant for side in (claim.left, claim.right) if side not in NUMBERS}
+    {
+      side.variant
+      for side in (claim.left, claim.right)
+      if isinstance(side, Measure)
+    }
     for claim in experiment.claims
   ]
   parts = [experiment.only((*names,)) for names in sorted(about, key=len)]
@@ -60,7 +63,7 @@ def test_a_page_runs(name, tmp_path):
   assert {row.claim for row in comparison.summary.verdicts} == claims
   for claim in experiment.claims:
     for side in (claim.left, claim.right):
-      if side not in NUMBERS and side.metric not in COSTS:
+      if isinstance(side, Measure) and side.metric not in COSTS:
         row = (side.variant, side.task, side.slice, side.metric)
         assert comparison.summary.find(*row) is not None, row
   text = write_report(comparison.folder).read_text()

@@ -12,7 +12,7 @@ import pytest
 from research.models.feed_forward import FeedForward
 from research.tasks.recall import MultiQueryRecall
 from research.training.member import initialise, root
-from research.training.plan import Plan, fit, plan
+from research.training.plan import Plan, plan
 from research.training.step import batch_keys, example_keys, gradient_step
 from tests.cases import mixer_cases
 from tests.tolerance import assert_close
@@ -141,7 +141,7 @@ def test_a_scanned_step_holds_no_convolution(name):
     parent=None, mixer=case.mixer.copy(parent=None), width=case.width
   )
   task = dataclasses.replace(TASK, length=32)
-  found = step_of(Plan(task, fit(model, task), TRAINING))
+  found = step_of(plan(task, model, TRAINING))
   primitives = {equation.primitive.name for equation in found}
   assert "dot_general" in primitives
   assert "conv_general_dilated" not in primitives
