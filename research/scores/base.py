@@ -49,6 +49,12 @@ class Score(nn.Module):
     return False
 
 
+def scale_of(score: Score, key_width: int) -> float | None:
+  """Its `scale`; None if a class has its own `__call__`, which may be more."""
+  own = type(score).__call__ is not Score.__call__
+  return None if own else score.scale(key_width)
+
+
 def products(q: Queries, k: Keys) -> Scores:
   """q · k of every query and key, added up in float32."""
   # Heads first: in another order the compiler copies queries or keys.

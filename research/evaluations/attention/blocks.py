@@ -1,6 +1,7 @@
 """Which blocks of queries and keys have to be looked at, and how large."""
 
 import functools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -8,13 +9,18 @@ import numpy as np
 from research.masks import Mask
 
 _SIZES = (64, 128, 256, 512)
-_MOST = 2**19
-"""How many scores a block may have: 2 MiB, what stays near a core."""
+_MOST = 2**23
+"""How many scores a block may have: 32 MiB."""
 
-_EDGE = 45
-_BLOCK = 30_000
-"""What a query or key of a block costs beside its scores, and a block beside
-both, in scores; fitted to times on two cores, with heads of 64 numbers."""
+_NEAR, _FAR = 2**20, 0.1
+"""Scores of a block that stay near a core, and what every doubling beyond
+makes of the time more."""
+_SHARED, _ALONE = 2**17, 1.4
+"""Pairs from which on the cores share a product, and the time below that: XLA's
+products on a CPU (YNNPACK) run on one core, however many heads there are."""
+_QUERY, _KEY, _BLOCK = 10, 50, 10_000
+"""What a query and a key of a block cost beside its scores, and a block beside
+all, in scores. These numbers are fitted to times of 15 cases on two cores."""
 
 
 class Blocks(NamedTuple):
@@ -60,7 +66,12 @@ def _cost(cover: Blocks, maps: int) -> float:
   """The time that a cover takes, in scores of one head and example."""
   count = len(cover.full) + len(cover.partial)
   rows, columns = cover.size
-  return count * (rows * columns + _EDGE * (rows + columns) + _BLOCK / maps)
+  pairs = rows * columns
+  each = 1 + _FAR * max(0.0, math.log2(pairs * maps / _NEAR))
+  if pairs < _SHARED:
+    each *= _ALONE
+  edges = _QUERY * rows + _KEY * columns
+  return count * (pairs * each + edges + _BLOCK / maps)
 
 
 def _grains(

@@ -10,6 +10,7 @@ from research.evaluations.attention.rules import Parts
 from research.heads.independent import Independent
 from research.normalizers.softmax import Softmax
 from research.positions.base import ScorePosition
+from research.scores.base import scale_of
 
 Form = Literal["dense", "blockwise", Library]
 Evaluation = Literal["auto", Form]
@@ -110,7 +111,7 @@ def _unknown_to_libraries(parts: Parts) -> str | None:
   """The first part that is no softmax of scaled products."""
   position = type(parts.position)
   known = {
-    "score": parts.score.scale(1) is not None,
+    "score": scale_of(parts.score, 1) is not None,
     "normalizer": type(parts.normalizer) is Softmax
     and not parts.normalizer.cap,
     "position": position.bias is ScorePosition.bias

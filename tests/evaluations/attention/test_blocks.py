@@ -86,7 +86,7 @@ def test_blocks_of_a_narrow_window_are_smaller():
 
 
 @pytest.mark.parametrize("maps", [1, 8, 32, 128])
-def test_a_block_stays_near_a_core(maps):
+def test_a_block_has_no_more_scores_than_it_may(maps):
   rows, columns = blocks(Causal(), 1024, 1024, maps).size
   assert rows * columns * maps <= subject._MOST
 

@@ -243,24 +243,26 @@ def test_devices_that_share_a_batch():
   slopes = jnp.asarray([0.1, 0.3])
 
   def run(form: Any, spread: bool) -> Any:
-    def attend(q: Any, slopes: Any) -> Any:
+    def attend(q: Any, k: Any, slopes: Any) -> Any:
       def decay(score: Any, b: Any, h: Any, t: Any, s: Any) -> Any:
         return score - slopes[h] * (t - s)
 
+      k = jnp.broadcast_to(k, q.shape)  # the same on all devices
       given = {"mask": Causal(), "score_mod": decay, "evaluation": form}
-      return attention(q, q, q, **given)
+      return attention(q, k, q, **given)
 
     if spread:
-      specs = (PartitionSpec("b"), PartitionSpec())
+      specs = (PartitionSpec("b"), PartitionSpec(), PartitionSpec())
       attend = jax.shard_map(
         attend, mesh=mesh, in_specs=specs, out_specs=specs[0]
       )
 
-    def loss(q: Any, slopes: Any) -> Any:
-      y = attend(q, slopes)
+    def loss(q: Any, k: Any, slopes: Any) -> Any:
+      y = attend(q, k, slopes)
       return jnp.sum(y * SEED), y
 
-    found, y = jax.jit(jax.grad(loss, (0, 1), has_aux=True))(Q, slopes)
+    slope = jax.jit(jax.grad(loss, (0, 1, 2), has_aux=True))
+    found, y = slope(Q, Q[:1], slopes)
     return y, found
 
   check(run("blockwise", True), jax.tree.map(np.asarray, run("dense", False)))
