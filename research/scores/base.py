@@ -35,7 +35,8 @@ class Score(nn.Module):
   def scale(self, key_width: int) -> float | None:
     """What q · k is multiplied by, if the score is this; None if it is not.
 
-    A class that gives a number needs no `__call__`.
+    A class that gives a number needs no `__call__`. With one of its own it
+    counts as another score, and libraries do not compute it.
     """
     return None
 
@@ -50,7 +51,7 @@ class Score(nn.Module):
 
 
 def scale_of(score: Score, key_width: int) -> float | None:
-  """Its `scale`; None if a class has its own `__call__`, which may be more."""
+  """What q · k is multiplied by, if `score` is this alone; None if not."""
   own = type(score).__call__ is not Score.__call__
   return None if own else score.scale(key_width)
 

@@ -18,7 +18,6 @@ from research.evaluations.attention.modifications import (
   kept,
 )
 from research.evaluations.attention.probe import probe
-from research.evaluations.attention.products import in_blocks
 from research.evaluations.attention.rules import Functions, Parts, rules
 from research.masks import Full, Mask, check_mask
 from research.record import check_literal
@@ -184,11 +183,18 @@ def attend(
   if starting:
     batch, t, *_ = q.shape
     _start(parts, query, mask, (batch, sizes[0], t, k.shape[1]))
+  # Modifications are called inside of a transformation, and in blocks all
+  # parts are.
+  free = _MODS if form != "blockwise" else Parts._fields
+  if form == "blockwise" and starting:
+    q_1, k_1, v_1, query_1, key_1 = jax.tree.map(
+      lambda x: x[:, :1], (q, k, v, query, key)
+    )
+    made = rules(_freed(parts, _MODS), *sizes)
+    dense(q_1, k_1, v_1, meet(mask, query_1, key_1, made), made)
+  made = rules(_freed(parts, free), *sizes)
   if form == "blockwise":
-    tensors, sides = (q, k, v), (query, key)
-    return _by_blocks(tensors, sides, mask, parts, sizes, starting), None
-  # Modifications are called inside of a transformation.
-  made = rules(_freed(parts, _MODS), *sizes)
+    return blockwise(q, k, v, query, key, mask, made), None
   pairs = meet(mask, query, key, made, edges)
   if form == "dense":
     return dense(q, k, v, pairs, made)
@@ -199,25 +205,6 @@ def attend(
   assert scale is not None
   scale /= parts.normalizer.temperature
   return library(q, k, v, allowed, scale, form), None
-
-
-def _by_blocks(
-  tensors: tuple[Queries, SharedKeys, GroupValues],
-  sides: tuple[Side, Side],
-  mask: Mask,
-  parts: Parts,
-  sizes: tuple[int, int, int],
-  starting: bool,
-) -> Float[Array, "b t heads v"]:
-  """`blockwise`, for which all parts are called inside of transformations."""
-  if starting:
-    q, k, v, query, key = jax.tree.map(lambda x: x[:, :1], (*tensors, *sides))
-    made = rules(_freed(parts, _MODS), *sizes)
-    dense(q, k, v, meet(mask, query, key, made), made)
-  score = in_blocks(parts.score, tensors[0].shape[3])
-  free = _freed(parts._replace(score=score), Parts._fields)
-  made = rules(free, *sizes)
-  return blockwise(*tensors, *sides, mask, made)
 
 
 def _start(

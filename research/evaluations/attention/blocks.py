@@ -10,14 +10,18 @@ from research.masks import Mask
 
 _SIZES = (64, 128, 256, 512)
 _MOST = 2**23
-"""How many scores a block may have: 32 MiB."""
+"""How many scores a block may have: several arrays of 32 MiB are there at once,
+and for each member of a `vmap`, of which nothing is known here."""
 
 _NEAR, _FAR = 2**20, 0.1
-"""Scores of a block that stay near a core, and what every doubling beyond
-makes of the time more."""
+"""How many scores of a block stay near a core, and by how much the time of a
+score grows with each doubling beyond."""
+
 _SHARED, _ALONE = 2**17, 1.4
-"""Pairs from which on the cores share a product, and the time below that: XLA's
-products on a CPU (YNNPACK) run on one core, however many heads there are."""
+"""From so many pairs on all cores take part in a product of a CPU (YNNPACK in
+XLA), and how much longer a score takes below; the number of heads is all the
+same to it."""
+
 _QUERY, _KEY, _BLOCK = 10, 50, 10_000
 """What a query and a key of a block cost beside its scores, and a block beside
 all, in scores. These numbers are fitted to times of 15 cases on two cores."""
@@ -67,11 +71,11 @@ def _cost(cover: Blocks, maps: int) -> float:
   count = len(cover.full) + len(cover.partial)
   rows, columns = cover.size
   pairs = rows * columns
-  each = 1 + _FAR * max(0.0, math.log2(pairs * maps / _NEAR))
+  score = 1 + _FAR * max(0.0, math.log2(pairs * maps / _NEAR))
   if pairs < _SHARED:
-    each *= _ALONE
+    score *= _ALONE
   edges = _QUERY * rows + _KEY * columns
-  return count * (pairs * each + edges + _BLOCK / maps)
+  return count * (pairs * score + edges + _BLOCK / maps)
 
 
 def _grains(

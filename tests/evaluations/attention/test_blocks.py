@@ -85,14 +85,21 @@ def test_blocks_of_a_narrow_window_are_smaller():
   assert len(cover.full) and len(cover.partial)
 
 
-@pytest.mark.parametrize("maps", [1, 8, 32, 128])
+@pytest.mark.parametrize("maps", [1, 8, 32, 128, 1024])
 def test_a_block_has_no_more_scores_than_it_may(maps):
-  rows, columns = blocks(Causal(), 1024, 1024, maps).size
+  rows, columns = blocks(Causal(), 4096, 4096, maps).size
   assert rows * columns * maps <= subject._MOST
 
 
-def test_the_smallest_block_is_never_too_large():
-  assert blocks(Causal(), 300, 300, 2**10).size == (64, 64)
+@pytest.mark.parametrize("maps", [1, 8, 32])
+def test_cores_share_the_products_of_a_block(maps):
+  rows, columns = blocks(Causal(), 1024, 1024, maps).size
+  assert rows * columns >= subject._SHARED
+
+
+def test_the_smallest_block_is_taken_where_all_are_too_large():
+  assert 64 * 64 * 2**12 > subject._MOST
+  assert blocks(Causal(), 300, 300, 2**12).size == (64, 64)
 
 
 @pytest.mark.parametrize(("t", "s"), [(1, 1000), (70, 1000), (1000, 100)])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import pytest
 
 from research.attention.layer import Attention
@@ -21,6 +22,7 @@ from research.positions.shaw import ShawRelative
 from research.scores.additive import Additive
 from research.scores.cosine import Cosine
 from research.scores.plain import DotProduct
+from research.scores.scaled import ScaledDotProduct
 
 UNBLOCKABLE = {
   "position": [CoPE(limit=4)],
@@ -36,8 +38,15 @@ def before(batch: Any, head: Any, query: Any, key: Any) -> Any:
   return key < query
 
 
+class Bent(ScaledDotProduct):
+  """Inherits the scale of a product, and is none."""
+
+  def __call__(self, q: Any, k: Any) -> Any:
+    return jnp.tanh(super().__call__(q, k))
+
+
 UNKNOWN = {
-  "score": [Additive(), Cosine()],
+  "score": [Additive(), Cosine(), Bent()],
   "normalizer": [Softmax(cap=3.0), SoftmaxSink(), ReLU(), Sparsemax()],
   "position": [ALiBi(), ShawRelative(reach=2), CoPE(limit=4)],
   "joint": [Talking(), Differential()],
