@@ -18,9 +18,8 @@ _NEAR, _FAR = 2**20, 0.1
 score grows with each doubling beyond."""
 
 _SHARED, _ALONE = 2**17, 1.4
-"""From so many pairs on all cores take part in a product of a CPU (YNNPACK in
-XLA), and how much longer a score takes below; the number of heads is all the
-same to it."""
+"""From so many pairs on two cores were seen to share a product (XLA's YNNPACK),
+however many heads there are, and how much longer a score takes below."""
 
 _QUERY, _KEY, _BLOCK = 10, 50, 10_000
 """What a query and a key of a block cost beside its scores, and a block beside

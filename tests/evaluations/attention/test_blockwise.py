@@ -241,7 +241,8 @@ def test_second_derivatives(outer: str):
   check(run("blockwise"), jax.tree.map(np.asarray, run("dense")))
 
 
-def test_devices_that_share_a_batch():
+@pytest.mark.parametrize("keys", ["own", "shared"])
+def test_devices_that_share_a_batch(keys: str):
   """In `shard_map` what all devices share, and what varies, are two kinds."""
   mesh = jax.make_mesh((2,), ("b",), axis_types=(AxisType.Auto,))
   slopes = jnp.asarray([0.1, 0.3])
@@ -251,7 +252,7 @@ def test_devices_that_share_a_batch():
       def decay(score: Any, b: Any, h: Any, t: Any, s: Any) -> Any:
         return score - slopes[h] * (t - s)
 
-      k = jnp.broadcast_to(k, q.shape)  # the same on all devices
+      k = q if keys == "own" else jnp.broadcast_to(k, q.shape)
       given = {"mask": Causal(), "score_mod": decay, "evaluation": form}
       return attention(q, k, q, **given)
 
