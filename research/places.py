@@ -61,8 +61,9 @@ def whole(x: Shaped[Array, "b t ..."], start: int | Array = 0) -> Places:
     start: the first position, where `x` goes on with a stream.
   """
   shape = x.shape[:2]
-  positions = start + jnp.arange(shape[1])[None, :]
-  return Places(jnp.broadcast_to(positions, shape), jnp.ones(shape, int))
+  positions = start + jnp.arange(shape[1], dtype=jnp.int32)[None, :]
+  positions = jnp.broadcast_to(positions, shape).astype(jnp.int32)
+  return Places(positions, jnp.ones(shape, jnp.int32))
 
 
 def check_places(x: Shaped[Array, "b t ..."], places: Places) -> None:
@@ -84,6 +85,15 @@ def check_places(x: Shaped[Array, "b t ..."], places: Places) -> None:
       f"places.edges has shape {places.edges.shape}; allowed: (b, t, s) "
       f"with (b, t) = {wanted}"
     )
+
+
+def in_int32(places: Places) -> Places:
+  """The places in the one dtype that streams keep, whatever they came in."""
+  return dataclasses.replace(
+    places,
+    positions=places.positions.astype(jnp.int32),
+    segments=places.segments.astype(jnp.int32),
+  )
 
 
 def latest_segments(

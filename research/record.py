@@ -11,10 +11,11 @@ import hashlib
 import inspect
 import json
 import math
+import numbers
 import pathlib
 import sys
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from research.field_types import fits, floats, shown_type
@@ -166,25 +167,30 @@ def check_number(
 
 
 def check_share(record: Any, name: str) -> None:
-  """Refuses a field that is no share below all: 0 ≤ value < 1.
-
-  Raises:
-    ValueError: names the field and its value.
-  """
-  value = getattr(record, name)
-  if not 0.0 <= value < 1.0:
-    raise ValueError(f"{name} = {value}; allowed: 0 to below 1")
+  """Refuses, as `check_real` does, what is no share: 0 ≤ value < 1."""
+  check_real(record, name, lambda value: 0.0 <= value < 1.0, "0 to below 1")
 
 
 def check_positive(record: Any, name: str) -> None:
-  """Refuses a field that is no finite number above 0.
+  """Refuses, as `check_real` does, what is no finite number above 0."""
+  check_real(
+    record, name, lambda value: 0.0 < value < math.inf, "above 0, finite"
+  )
+
+
+def check_real(
+  record: Any, name: str, inside: Callable[[Any], bool], allowed: str
+) -> None:
+  """Refuses a field that is no number, or not one that is `inside`.
 
   Raises:
-    ValueError: names the field and its value.
+    ValueError: names the field, its value and what is `allowed`.
   """
   value = getattr(record, name)
-  if not 0.0 < value < math.inf:
-    raise ValueError(f"{name} = {value}; allowed: above 0, finite")
+  real = isinstance(value, numbers.Real)
+  if not (real and inside(value)):
+    allowed = allowed if real else f"a number, {allowed}"
+    raise ValueError(f"{name} = {value!r}; allowed: {allowed}")
 
 
 def check_choice(record: Any, name: str, choices: Any) -> None:

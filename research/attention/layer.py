@@ -132,6 +132,8 @@ class Attention(Mixer):
     self._check(x.shape[-1])
     streams = stream_of(self) if source is None else streaming(self)
     places = settled(places)
+    if at is not None:  # the mask has to know, too, what -1 is
+      at = jnp.where(at < 0, at + x.shape[1], at)
     asked, where = gather(x, at), gather(places.positions, at)
     q = self._project(asked, "query")
     read = self._read(q, where, x, places, source, streams)
@@ -149,7 +151,8 @@ class Attention(Mixer):
     )
     if self.gate != "none":
       y = y * self._gate(asked)
-    y = dense(x.shape[-1], y.reshape(y.shape[:2] + (-1,)), "out", self.bias)
+    y = y.reshape(*y.shape[:2], y.shape[2] * y.shape[3])
+    y = dense(x.shape[-1], y, "out", self.bias)
     if streams and source is None and query.indices is not None:
       full = (query.indices >= self._room())[..., None]
       y = jnp.where(full, jnp.nan, y)  # a full cache must not pass unseen
@@ -281,4 +284,4 @@ class Attention(Mixer):
     """Between 0 and 1, for every head or for every number of it."""
     count = self.heads if self.gate == "head" else x.shape[-1]
     gate = jax.nn.sigmoid(dense(count, x, "gate", self.bias))
-    return gate.reshape(gate.shape[:2] + (self.heads, -1))
+    return gate.reshape(*gate.shape[:2], self.heads, count // self.heads)

@@ -1,6 +1,7 @@
 """Beam search: the most likely of the lines that were kept at every step."""
 
 import dataclasses
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -10,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from research.generation.base import Generated, Request, Way
 from research.generation.cache import repeated, rows
 from research.generation.writer import Writer
-from research.record import check_number
+from research.record import check_number, check_real
 
 
 class Beams(NamedTuple):
@@ -20,7 +21,7 @@ class Beams(NamedTuple):
     tokens: Int[b w n]. Behind the first END there are only ENDs.
     lengths: Int[b w], the tokens before END; n without one.
     scores: Float[b w], log probabilities in nats, that of END included; −∞
-      for a line that there is none of.
+      for a line that there is none of, NaN from outputs that are not finite.
     ranks: Float[b w], the scores divided for their lengths, which lines are
       ordered by.
   """
@@ -36,7 +37,7 @@ class _Search(NamedTuple):
 
   number: Int[Array, ""]
   tokens: Int[Array, "b w n"]
-  scores: Float[Array, "b w"]  # −∞: no line
+  scores: Float[Array, "b w"]  # −∞: no line; NaN: outputs were not finite
   parent: Int[Array, "b w"]  # the line it was before its last token
   last: Int[Array, "b w"]  # its last token
   ended: Beams
@@ -65,8 +66,9 @@ class Beam(Way):
 
   def __post_init__(self) -> None:
     check_number(self, "width", 1)
-    if not 0.0 <= self.penalty < float("inf"):
-      raise ValueError(f"penalty = {self.penalty}; allowed: 0 or more, finite")
+    check_real(
+      self, "penalty", lambda it: 0.0 <= it < math.inf, "0 or more, finite"
+    )
 
   def check(self, classes: int) -> None:
     check_number(self, "width", 1, classes, "for so many classes")
@@ -88,7 +90,7 @@ class Beam(Way):
       inside = state.number < request.length
       if request.end is None:
         return inside
-      return inside & jnp.any(state.scores > -jnp.inf)
+      return inside & jnp.any(_going(state))
 
     def advance(carry: tuple[_Search, Any]) -> tuple[_Search, Any]:
       state, cache = carry
@@ -97,7 +99,7 @@ class Beam(Way):
         cache,
         state.last.reshape(-1),
         positions + state.number,
-        (state.scores > -jnp.inf).reshape(-1),
+        _going(state).reshape(-1),
       )
       return self._extended(state, logits, request, count), cache
 
@@ -125,7 +127,10 @@ class Beam(Way):
     """The best lines with one token more."""
     batch, classes, end = request.batch, logits.shape[-1], request.end
     gained = jax.nn.log_softmax(logits).reshape(batch, self.width, classes)
-    total = (state.scores[..., None] + gained).reshape(batch, -1)
+    total = state.scores[..., None] + gained
+    # Of NaN the positive one is first in order, so that it cannot pass unseen.
+    wrong = jnp.any(jnp.isnan(total), axis=-1) & _going(state)
+    total = jnp.where(wrong[..., None], jnp.nan, total).reshape(batch, -1)
     scores, index = jax.lax.top_k(total, self.width)
     parent, token = index // classes, index % classes
     tokens = jnp.take_along_axis(state.tokens, parent[..., None], axis=1)
@@ -159,6 +164,11 @@ class Beam(Way):
 
   def _divisor(self, count: Int[Array, ""] | int) -> Any:
     return ((5 + count) / 6) ** self.penalty
+
+
+def _going(state: _Search) -> Bool[Array, "b w"]:
+  """Which lines there are that may be continued."""
+  return state.scores != -jnp.inf
 
 
 def _begin(request: Request, width: int) -> _Search:

@@ -118,15 +118,15 @@ def check_sizes(
   """Refuses prompts that do not fit the model or each other.
 
   Raises:
-    ValueError: prompts that are no integers, or have other axes; an empty
-      prompt; a source of another batch size; more tokens than the model has
-      positions; where they are known, lengths out of range and tokens out of
-      the vocabulary.
+    ValueError: prompts that are no integers, or have other axes; no prompt, or
+      an empty one; a source of another batch size; more tokens than the model
+      has positions; where they are known, lengths out of range and tokens out
+      of the vocabulary.
   """
   _check_integers("prompt", prompt)
-  if prompt.ndim != 2 or prompt.shape[1] < 1:
+  if prompt.ndim != 2 or not prompt.size:
     raise ValueError(
-      f"prompt has shape {prompt.shape}; allowed: (b, t) with t = 1 or more"
+      f"prompt has shape {prompt.shape}; allowed: (b, t), each 1 or more"
     )
   batch, size = prompt.shape
   if source is not None and source[0].shape[0] != batch:
@@ -247,3 +247,15 @@ def check_key(how: Way, key: RandomKey | None) -> None:
     raise ValueError(f"key = None; allowed: a key, as {name} draws")
   if not how.random and key is not None:
     raise ValueError(f"key was given; allowed: None, as {name} draws nothing")
+  if key is not None and not _is_key(key):
+    raise ValueError(
+      f"key = {key!r}; allowed: one key, as jax.random.key(0) makes it"
+    )
+
+
+def _is_key(key: Any) -> bool:
+  """Of the new kind, or of the old one."""
+  if not isinstance(key, jax.Array):
+    return False
+  typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+  return key.ndim == 0 if typed else key.ndim == 1 and key.dtype == jnp.uint32

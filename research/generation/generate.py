@@ -122,12 +122,13 @@ def _ready(
   """The model with its source encoded, and what is to be written."""
   batch, size = prompt.shape
   if lengths is None:
-    lengths = jnp.full(batch, size, jnp.int32)
+    lengths = jnp.full(batch, size)
   if isinstance(model, EncoderDecoder):
     assert source is not None
     encoded: Any = model.apply(variables, *source, method="encode")
     source = encoded
-  request = Request(prompt.astype(jnp.int32), lengths, length, end, key)
+  given = prompt.astype(jnp.int32), lengths.astype(jnp.int32)
+  request = Request(*given, length, end, key)
   return Writer(model, variables, source), request
 
 

@@ -10,7 +10,7 @@ from research.generation.base import Generated, Request, Way
 from research.generation.filters import most_likely, nucleus
 from research.generation.loop import one_by_one
 from research.generation.writer import Writer
-from research.record import check_number, check_positive
+from research.record import check_number, check_positive, check_real
 
 _FLOAT = jnp.finfo(jnp.float32)
 
@@ -44,8 +44,7 @@ class Sampling(Way):
         f"{most:.2g}, as float32 has them"
       )
     check_number(self, "top_k", 0)
-    if not 0.0 < self.top_p <= 1.0:
-      raise ValueError(f"top_p = {self.top_p}; allowed: above 0, to 1")
+    check_real(self, "top_p", lambda p: 0.0 < p <= 1.0, "above 0, to 1")
 
   @property
   def random(self) -> bool:

@@ -126,6 +126,6 @@ class Writer:
 
 def right_padded(lengths: Int[Array, "b"], length: int) -> Places:
   """The places of rows of so many tokens each, padded on the right."""
-  index = jnp.arange(length)[None, :]
+  index = jnp.arange(length, dtype=jnp.int32)[None, :]
   inside = index < lengths[:, None]
   return Places(jnp.where(inside, index, 0), inside.astype(jnp.int32))

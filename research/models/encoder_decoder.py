@@ -15,7 +15,14 @@ from research.mixer import Mixer, Source
 from research.models.front import Front, NoFront
 from research.models.sequence import Precision
 from research.models.stack import Stack
-from research.places import Places, check_places, whole, zero_padding
+from research.models.tokens import readable
+from research.places import (
+  Places,
+  check_places,
+  in_int32,
+  whole,
+  zero_padding,
+)
 from research.positions.base import InputPosition
 from research.positions.sinusoidal import Sinusoidal
 from research.record import check_choice, check_number, check_share
@@ -134,11 +141,6 @@ class EncoderDecoder(nn.Module):
     super().__post_init__()
 
   @property
-  def random(self) -> bool:
-    """Whether training draws random numbers."""
-    return self.dropout > 0 or self.encoder.random or self.decoder.random
-
-  @property
   def causal(self) -> bool:
     """Whether the decoder can write token by token with a cache."""
     return self.decoder.causal
@@ -190,8 +192,10 @@ class EncoderDecoder(nn.Module):
     """What the decoder reads of a source, and where its elements stand."""
     check_places(inputs, places)
     self._check_source(inputs)
+    places = in_int32(places)
     if self.vocabulary:
-      x = self.source_embed(inputs) * math.sqrt(self.width)
+      x = self.source_embed(readable(inputs, places, self.vocabulary))
+      x *= math.sqrt(self.width)
     else:
       # No NaN on padding in the layer's gradient.
       x = self.source_embed(zero_padding(inputs, places))
@@ -218,8 +222,10 @@ class EncoderDecoder(nn.Module):
       ValueError: no source; the cache of another model.
     """
     check_places(inputs, places)
+    places = in_int32(places)
     before = cached(self)
-    x = self.target_embed(inputs) * math.sqrt(self.width)
+    x = self.target_embed(readable(inputs, places, self.classes))
+    x *= math.sqrt(self.width)
     x = self.target_position(x, places.positions)
     x = self.drop(x, deterministic=deterministic)
     x = self.decoder(x, places, source, at=at, deterministic=deterministic)

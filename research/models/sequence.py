@@ -12,10 +12,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from research.models.stack import Stack
+from research.models.tokens import readable
 from research.places import (
   Places,
   check_places,
   gather,
+  in_int32,
   whole,
   zero_padding,
 )
@@ -98,6 +100,7 @@ class SequenceModel(Stack):
     """
     check_places(inputs, places)
     self._check(inputs, at)
+    places = in_int32(places)
     before = cached(self)
     x = self._embed(inputs, places)
     if not self.is_initializing():
@@ -173,8 +176,11 @@ class SequenceModel(Stack):
     if not self.vocabulary:
       inputs = zero_padding(inputs, places)  # no NaN in the layer's gradient
       return nn.Dense(self.width, dtype=dtype, name="embed")(inputs)
+    inputs = readable(inputs, places, self.vocabulary)
     if self.embedding == "one_hot":
-      return jax.nn.one_hot(inputs, self.width, dtype=dtype)
+      known = (inputs < self.vocabulary)[..., None]
+      x = jax.nn.one_hot(inputs, self.width, dtype=dtype)
+      return jnp.where(known, x, jnp.nan)
     return self._table()(inputs)
 
   def _table(self) -> nn.Embed:

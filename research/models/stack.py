@@ -70,11 +70,6 @@ class Stack(nn.Module):
       )
     super().__post_init__()
 
-  @property
-  def random(self) -> bool:
-    """Whether training draws random numbers."""
-    return max(self.dropout, self.stochastic_depth) > 0
-
   def _through(
     self,
     x: Activations,

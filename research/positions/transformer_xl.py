@@ -57,13 +57,14 @@ class TransformerXL(ScorePosition):
       jnp.einsum("bthk,whk->bthw", asked, project), 2, axis=-1
     )
     # Only differences matter: small numbers keep the angles exact.
-    first = pairs.positions_k[:, :1]
-    asking = self._waves(pairs.positions_q - first)
+    # The last one: padding is at 0, however far the others are.
+    last = jnp.max(pairs.positions_k, axis=1, keepdims=True, initial=0)
+    asking = self._waves(pairs.positions_q - last)
     sin, cos = (wave[:, :, None] for wave in asking)
     turned = jnp.concatenate(
       [cosines * sin - sines * cos, sines * sin + cosines * cos], axis=-1
     )
-    waves = jnp.concatenate(self._waves(pairs.positions_k - first), axis=-1)
+    waves = jnp.concatenate(self._waves(pairs.positions_k - last), axis=-1)
     at_keys = jnp.einsum("hk,bshk->bhs", for_keys, k.astype(jnp.float32))
     scores = jnp.einsum("bthw,bsw->bhts", turned, waves)
     return (scores + at_keys[:, :, None]) * q.shape[-1] ** -0.5

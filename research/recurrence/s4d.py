@@ -76,9 +76,8 @@ class S4D(DiagonalRecurrence):
     self, x: Activations, segments: Segments, streams: bool
   ) -> Float[Array, "b t d"]:
     width, pairs = x.shape[-1], self.state // 2
-    log_decay = self.param(
-      "log_decay", nn.initializers.constant(math.log(0.5)), (width, pairs)
-    )
+    halved = nn.initializers.constant(math.log(0.5), jnp.float32)
+    log_decay = self.param("log_decay", halved, (width, pairs))
     frequency = self.param(
       "frequency", lambda key: jnp.tile(self._frequencies(), (width, 1))
     )

@@ -73,9 +73,8 @@ class S5(DiagonalRecurrence):
     values, block = hippo(self.state // self.blocks)
     blocks = np.kron(np.eye(self.blocks), block)
     vectors = jnp.asarray(blocks, jnp.complex64)
-    log_decay = self.param(
-      "log_decay", nn.initializers.constant(math.log(0.5)), (pairs,)
-    )
+    halved = nn.initializers.constant(math.log(0.5), jnp.float32)
+    log_decay = self.param("log_decay", halved, (pairs,))
     frequency = self.param(
       "frequency",
       lambda key: jnp.asarray(np.tile(values.imag, self.blocks), jnp.float32),

@@ -49,7 +49,9 @@ def frames(
   """The windows of a sound that lie wholly in it."""
   size, hop = samples(WINDOW, rate), samples(HOP, rate)
   step = math.gcd(size, hop)
-  count = (len(sound) - size) // hop + 1
+  count = max((len(sound) - size) // hop + 1, 0)
+  if not count:
+    return jnp.zeros((0, size), sound.dtype)
   # Windows are rows of pieces, which strided slices find without a gather.
   pieces = sound[: len(sound) // step * step].reshape(-1, step)
   stride = hop // step

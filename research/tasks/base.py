@@ -72,8 +72,11 @@ class CrossEntropy:
     """−log softmax(outputs) at the target.
 
     A share `smoothing` of it is the mean over all classes (Szegedy 2016).
+    NaN for a target that is no class.
     """
     outputs = outputs.astype(jnp.float32)
+    # A negative index would count from the end.
+    targets = jnp.where(targets < 0, outputs.shape[-1], targets)
     chosen = jnp.take_along_axis(outputs, targets[..., None], axis=-1)[..., 0]
     if smoothing:
       mean = jnp.mean(outputs, axis=-1)

@@ -31,14 +31,16 @@ class Plan:
     batch: Example,
     dropout: jax.Array | None = None,
   ) -> Float[Array, "b a c"]:
-    """The outputs at the scored positions of a batch."""
-    random = {} if dropout is None else {"dropout": dropout}
+    """The outputs at the scored positions of a batch.
+
+    With a key of `dropout` all parts of the model may draw random numbers.
+    """
     outputs = self.model.apply(
       {"params": parameters},
       **batch.given(),
       at=batch.at,
-      deterministic=not (random and self.model.random),
-      rngs=random,
+      deterministic=dropout is None,
+      rngs={} if dropout is None else {"dropout": dropout},
     )
     return cast(Array, outputs)
 

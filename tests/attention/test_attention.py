@@ -254,3 +254,28 @@ def call(layer: Attention, **changes: Any) -> Any:
 def test_refused(make, message, unchecked):
   with pytest.raises(ValueError, match=message):
     make()
+
+
+@pytest.mark.parametrize("form", ["dense", "blockwise"])
+def test_the_output_at_minus_one_is_the_last(form):
+  layer = Attention(heads=H, mask=Causal(), evaluation=form)
+
+  @jax.jit
+  def run() -> Any:
+    variables = layer.init(jax.random.key(0), X, whole(X))
+    last = layer.apply(variables, X, whole(X), at=jnp.array([[-1, 0, -S]] * B))
+    return layer.apply(variables, X, whole(X)), last
+
+  y, last = map(np.asarray, run())
+  assert_close(last, y[:, [S - 1, 0, 0]], level="core")
+
+
+@pytest.mark.parametrize("form", ["dense", "blockwise"])
+@pytest.mark.parametrize("rows, length", [(0, S), (B, 0), (0, 0)])
+def test_nothing_is_read_from_nothing(rows, length, form):
+  layer = Attention(heads=H, gate="head", evaluation=form)
+  none = X[:rows, :length]
+  shapes = jax.eval_shape(layer.init, jax.random.key(0), X, whole(X))
+  variables = layer.init(jax.random.key(0), none, whole(none))
+  assert jax.tree.map(jnp.shape, variables) == jax.tree.map(jnp.shape, shapes)
+  assert layer.apply(variables, none, whole(none)).shape == none.shape

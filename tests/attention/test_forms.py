@@ -1,5 +1,6 @@
 """The forms of attention agree, whatever the parts; who cannot, says so."""
 
+import functools
 from typing import Any
 
 import jax
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 
 from research.attention.layer import Attention
-from research.masks import Causal, Window
-from research.places import Places
+from research.masks import Causal, Full, Window
+from research.places import Places, whole
 from research.positions.alibi import ALiBi
 from tests.attention.test_combinations import (
   NAMES,
@@ -125,3 +126,29 @@ def test_blocks_read_another_sequence_at_some_places():
   assert_close(found[0][1], picked, level="module")
   assert_close(found[0], wanted[0], level="module")
   assert_close(found[1], wanted[1], level="module", gradient=True)
+
+
+def test_functions_are_called_at_positions_that_there_are_alone():
+  """Elsewhere they may have no number: here, at 0."""
+  x = jnp.sin(jnp.arange(70 * 8.0)).reshape(1, 70, 8)
+  places = whole(x, 1)
+
+  def layer(rate: Any, form: Any) -> Attention:
+    def far(score: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+      return score - rate * jnp.log(key.astype(jnp.float32))
+
+    return Attention(mask=Full(), score_mod=far, evaluation=form)
+
+  variables = Attention(mask=Full()).init(jax.random.key(0), x, places)
+
+  @functools.partial(jax.jit, static_argnums=1)
+  def slope(rate: Any, form: Any) -> Any:
+    def loss(rate: Any) -> Any:
+      y = layer(rate, form).apply(variables, x, places)
+      return jnp.sum(jnp.sin(y))
+
+    return jax.grad(loss)(rate)
+
+  wanted, found = slope(0.5, "dense"), slope(0.5, "blockwise")
+  assert wanted != 0
+  assert_close(found, np.asarray(wanted), level="module", gradient=True)

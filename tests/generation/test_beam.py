@@ -148,3 +148,19 @@ def line_of(found, row, i, end) -> Line:
   size = int(found.lengths[row, i])
   assert (tokens[size:] == end).all()
   return tuple(map(int, tokens[: size + 1]))
+
+
+@pytest.mark.parametrize("wrong", [np.inf, np.nan, -np.nan])
+@pytest.mark.parametrize("end", [None, 2])
+def test_outputs_that_are_not_finite_have_no_score(wrong, end):
+  """Of the row alone whose prompt holds the token that is not finite."""
+  variables = jax.tree.map(jnp.asarray, variables_of(0, 4))
+  table = variables["params"]["embed"]
+  given = {"length": 3, "lengths": LENGTHS, "end": end, "how": Beam(width=3)}
+  sound = beams(MODEL, variables, PROMPT, **given)
+  table["embedding"] = table["embedding"].at[9, 0].set(wrong)
+  found = beams(MODEL, variables, PROMPT, **given)
+  best = generate(MODEL, variables, PROMPT, **given)
+  assert np.isnan(found.scores[0]).all() and np.isnan(best.scores[0])
+  for one, other in zip(found, sound, strict=True):
+    np.testing.assert_array_equal(one[1], other[1])

@@ -66,6 +66,14 @@ REFUSED = {
   ),
   "top-p 0": (lambda: Sampling(top_p=0.0), "top_p = 0.0; allowed: above 0, to"),
   "top-p above 1": (lambda: Sampling(top_p=1.1), "top_p = 1.1; allowed: above"),
+  "top-p no number": (
+    lambda: Sampling(top_p="x"),
+    "top_p = 'x'; allowed: a number, above 0, to 1",
+  ),
+  "temperature an array": (
+    lambda: Sampling(temperature=jnp.float32(0.5)),
+    "temperature = Array(0.5, dtype=float32",
+  ),
   "top-k negative": (
     lambda: Sampling(top_k=-1),
     "top_k = -1; allowed: 0 or more",
@@ -84,6 +92,10 @@ REFUSED = {
     "width = 8; allowed: 1 to 7 for so many classes",
   ),
   "penalty": (lambda: Beam(penalty=-0.1), "penalty = -0.1; allowed: 0 or more"),
+  "penalty no number": (
+    lambda: Beam(penalty="a"),
+    "penalty = 'a'; allowed: a number, 0 or more, finite",
+  ),
   "end": (
     lambda: ready(end=7),
     "end = 7; allowed: a token of the vocabulary, 0 to 6",
@@ -141,11 +153,15 @@ REFUSED = {
   "no prompt": (call, "prompt = None; allowed: tokens (b, t)"),
   "empty prompt": (
     lambda: ready(prompt=PROMPT[:, :0]),
-    "prompt has shape (3, 0); allowed: (b, t) with t = 1 or more",
+    "prompt has shape (3, 0); allowed: (b, t), each 1 or more",
+  ),
+  "no prompts": (
+    lambda: ready(prompt=PROMPT[:0]),
+    "prompt has shape (0, 4); allowed: (b, t), each 1 or more",
   ),
   "prompt of one axis": (
     lambda: ready(prompt=PROMPT[0]),
-    "prompt has shape (4,); allowed: (b, t) with t = 1 or more",
+    "prompt has shape (4,); allowed: (b, t), each 1 or more",
   ),
   "prompt a list": (
     lambda: ready(prompt=[[1, 2]]),
@@ -218,6 +234,14 @@ REFUSED = {
   "no key": (
     lambda: ready(how=Sampling()),
     "key = None; allowed: a key, as Sampling draws",
+  ),
+  "seed": (
+    lambda: ready(how=Sampling(), key=0),
+    "key = 0; allowed: one key, as jax.random.key(0) makes it",
+  ),
+  "keys": (
+    lambda: ready(how=Sampling(), key=jax.random.split(KEY, 3)),
+    "allowed: one key, as jax.random.key(0) makes it",
   ),
   "key": (
     lambda: ready(key=KEY),

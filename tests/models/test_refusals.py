@@ -44,6 +44,7 @@ def built(
     (lambda: small(pooling="max"), "pooling = 'max'; allowed: 'none', 'mean'"),
     (lambda: small(precision="half"), "precision = 'half'; allowed: 'float32'"),
     (lambda: small(dropout=1.0), "dropout = 1.0; allowed: 0 to"),
+    (lambda: small(dropout="a"), "dropout = 'a'; allowed: a number, 0 to"),
     (lambda: small(vocabulary=-1), "vocabulary = -1; allowed: "),
     (lambda: small(classes=-1), "classes = -1; allowed: "),
     (lambda: Block(Attention(), norm="no"), "norm = 'no'; allowed: 'pre'"),

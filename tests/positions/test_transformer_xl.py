@@ -59,3 +59,19 @@ def test_far_positions_are_as_exact_as_near_ones():
 def test_refused(fields, message):
   with pytest.raises(ValueError, match=message):
     TransformerXL(**fields)
+
+
+def test_far_positions_are_as_exact_behind_padding():
+  """Padding stands at 0, in front of all others."""
+  far = KEYS + 10_000_000
+  far[:, :2] = 0
+
+  @jax.jit
+  def scores():
+    where = pairs(QUERIES + 10_000_000, far)
+    given = jnp.asarray(Q), jnp.asarray(K), where
+    return XL.apply({"params": PARAMETERS}, *given, method="bias")
+
+  wanted = formula(*jax.tree.map(np.float64, (PARAMETERS, Q, K)))
+  found = scores()[..., 2:]
+  assert_close(found, wanted[..., 2:], level="module")

@@ -107,3 +107,9 @@ def test_normalised_spectra_know_nothing_of_padding():
   wanted[np.asarray(valid)] = (inside - inside.mean()) / spread
   assert_close(found, wanted, level="core")
   assert not normalised(jnp.zeros((6, 4)), jnp.zeros(6, bool)).any()
+
+
+@pytest.mark.parametrize("count", [0, 40, 60, 99, 100])
+def test_a_short_sound_has_no_window(count):
+  found = log_mel(jnp.asarray(SOUND[:count]), RATE, 16)
+  assert found.shape == (count // 100, 16)

@@ -43,6 +43,13 @@ def test_cross_entropy_is_computed_in_float32():
   np.testing.assert_array_equal(loss, [[100.0]])
 
 
+@pytest.mark.parametrize("target", [-1, 2, -2])
+def test_a_target_that_is_no_class_has_no_loss(target):
+  outputs = jnp.array([[[0.0, 1.0], [0.0, 1.0]]])
+  loss = CrossEntropy().loss(outputs, jnp.array([[target, 1]]))
+  np.testing.assert_array_equal(np.isnan(loss), [[True, False]])
+
+
 def test_squared_error_by_hand():
   outputs, targets = jnp.array([[[1.0, 2.0]]]), jnp.array([[[3.0, 1.0]]])
   np.testing.assert_array_equal(SquaredError().loss(outputs, targets), [[5.0]])

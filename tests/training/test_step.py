@@ -1,14 +1,17 @@
 """One step: the data it sees, the numbers it gives, what it never makes."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from research.mixer import Mixer, leave
 from research.models.feed_forward import FeedForward
 from research.tasks.recall import MultiQueryRecall
 from research.training.member import initialise, root
@@ -145,3 +148,32 @@ def test_a_scanned_step_holds_no_convolution(name):
   primitives = {equation.primitive.name for equation in found}
   assert "dot_general" in primitives
   assert "conv_general_dilated" not in primitives
+
+
+class Dropping(Mixer):
+  """A mixer that drops by itself."""
+
+  causal = True
+
+  @nn.compact
+  def __call__(self, x, places, *, at=None, deterministic=True, **_):
+    y = nn.Dropout(0.5)(x, deterministic=deterministic)
+    return leave(y, places, at)
+
+  def state_size(self, width, length):
+    return 0
+
+
+def test_a_mixer_may_draw_while_training_and_not_when_tested():
+  made = plan(TASK, MODEL.copy(parent=None, mixer=Dropping()), TRAINING)
+  batch = TASK.batch(jax.random.split(jax.random.key(0), 4))
+  parameters = initialise(made, member()).parameters
+
+  @jax.jit
+  def losses(keys):
+    loss = functools.partial(made.loss, parameters, batch)
+    return jax.vmap(lambda key: loss(key)[0])(keys), loss()[0]
+
+  drawn, tested = losses(jax.random.split(jax.random.key(1), 2))
+  assert drawn[0] != drawn[1]
+  assert tested == losses(jax.random.split(jax.random.key(2), 2))[1]

@@ -102,6 +102,8 @@ def _checked(
   check_mask(mask)
   _check_shapes(q, k, v)
   sides = _sides(q, k, segments)
+  if segments is not None:  # a weight of zero does not hide what is NaN
+    v = jnp.where(segments[..., None, None] > 0, v, 0)
   return attend(q, k, v, *sides, mask, parts, evaluation=evaluation)
 
 
@@ -211,7 +213,9 @@ def _start(
   parts: Parts, query: Side, mask: Mask, shape: tuple[int, int, int, int]
 ) -> None:
   """Tries modifications, and lets them make their parameters, by one pair."""
-  place = query.positions[0, 0]
+  place = jnp.zeros(query.positions.shape[2:], query.positions.dtype)
+  if query.positions.size:
+    place = query.positions[0, 0]
   where = (jnp.int32(0), jnp.int32(0), place, place)
   for name in _MODS:
     part = getattr(parts, name)

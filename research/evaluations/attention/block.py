@@ -15,6 +15,8 @@ from research.places import Pairs
 class Block:
   """The functions of block (i, j) of all queries and keys.
 
+  All that they give is float32, whatever the rules close over.
+
   Tensors have their heads first: queries [b h t k], keys [b g s k], values
   [b g s v], t and s of the block alone.
 
@@ -70,7 +72,7 @@ class Block:
     joined = self._joined(scores, allowed, rows)
     weights = self.rules.normalizer.numerators(scores, joined)
     weights = jnp.where(allowed, weights, 0.0)
-    read = swapped(self.rules.read(weights, swapped(v), pairs))
+    read = self._read(weights, v, pairs)
     return joined, above * jnp.exp(rows.top - joined.top) + read
 
   def read(
@@ -79,18 +81,29 @@ class Block:
     """What is read from this block, and its part of the rows' totals."""
     scores, allowed, pairs = self.scores(q, k, i, j)
     normalizer = self.rules.normalizer
-    weights = normalizer.share(scores, allowed, rows)
+    weights = normalizer.share(scores, allowed, rows).astype(jnp.float32)
     if self.rules.weights is not None:
       seen = pairs._replace(allowed=allowed)
       weights = self.rules.weights(weights, seen)
-    read = swapped(self.rules.read(weights, swapped(v), pairs))
-    return read, normalizer.total(scores, allowed, rows.top)
+    total: Array = normalizer.total(scores, allowed, rows.top)
+    return self._read(weights, v, pairs), total.astype(jnp.float32)
+
+  def divisor(self, rows: Rows) -> Array:
+    """What stands for whole rows below the line."""
+    divisor: Array = self.rules.normalizer.divisor(rows)
+    return divisor.astype(jnp.float32)
+
+  def _read(self, weights: Array, v: Array, pairs: Pairs) -> Array:
+    read = self.rules.read(weights, swapped(v), pairs)
+    return swapped(read).astype(jnp.float32)
 
   def _joined(self, scores: Array, allowed: Array, rows: Rows) -> Rows:
     normalizer = self.rules.normalizer
     top = jnp.maximum(rows.top, normalizer.top(scores, allowed))
+    top = top.astype(jnp.float32)
     more = normalizer.total(scores, allowed, top)
-    return Rows(top, rows.total * jnp.exp(rows.top - top) + more)
+    total = rows.total * jnp.exp(rows.top - top) + more
+    return Rows(top, total.astype(jnp.float32))
 
 
 def swapped(x: Array) -> Array:

@@ -5,8 +5,6 @@ they come (Milakov 2018, Rabe 2021); the backward pass makes the scores again,
 block by block (Dao 2022).
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,13 +40,18 @@ def blockwise(
   """
   t, s = q.shape[1], k.shape[1]
   known = query.indices is None and key.indices is None
-  cover = blocks(mask if known else None, t, s, q.shape[0] * q.shape[2])
+  # Of a batch without a number (`jax.export`) one example is counted.
+  batch = q.shape[0] if isinstance(q.shape[0], int) else 1
+  cover = blocks(mask if known else None, t, s, batch * q.shape[2])
   more = -t % cover.size[0], -s % cover.size[1]
   plain = key.segments is None
   if any(more) and plain:  # nobody may look at what is added
     query, key = _in_one_segment(query), _in_one_segment(key)
-  q, query = _padded((q, query), more[0])
-  k, v, key = _padded((k, v, key), more[1])
+  if more[0]:
+    q, query = _padded(q, more[0]), _longer(query, more[0])
+  if more[1]:
+    k, v = _padded(k, more[1]), _padded(v, more[1])
+    key = _longer(key, more[1])
   tensors = swapped(q), swapped(k), swapped(v)
   phases = _phases(cover, tensors, (query, key), mask, rules, plain)
   y = evaluate(tensors, phases)
@@ -59,13 +62,19 @@ def _in_one_segment(side: Side) -> Side:
   return side._replace(segments=jnp.ones(side.positions.shape[:2], int))
 
 
-def _padded(tree: Any, more: int) -> Any:
-  """All leaves [b t ...] with `more` zeros at the end of `t`."""
+def _padded(x: Array, more: int, mode: str = "constant") -> Array:
+  """[b t ...] with `more` zeros at the end of `t`, or as `mode` says."""
+  return jnp.pad(x, [(0, 0), (0, more)] + [(0, 0)] * (x.ndim - 2), mode=mode)
 
-  def pad(x: Array) -> Array:
-    return jnp.pad(x, [(0, 0), (0, more)] + [(0, 0)] * (x.ndim - 2))
 
-  return jax.tree.map(pad, tree) if more else tree
+def _longer(side: Side, more: int) -> Side:
+  """A side with `more` places of padding at its end.
+
+  Functions of positions are called there, too. They may have no number but at
+  positions that there are, and no gradient: so these are the last one again.
+  """
+  longer: Side = jax.tree.map(lambda x: _padded(x, more), side)
+  return longer._replace(positions=_padded(side.positions, more, "edge"))
 
 
 def _phases(
@@ -109,11 +118,12 @@ def _phase(
   at = jnp.int32(0), jnp.int32(0)
   found = hoist(block.scores, q, k, *at)
   scores = found.shapes[0]
-  number = alike(jnp.zeros(scores.shape[:3] + (1,)), q, k, v, found.captured)
+  number = _zeros(scores.shape[:3] + (1,))
+  number = alike(number, q, k, v, found.captured)
   rows = Rows(number, number)
-  whole = alike(jnp.zeros(scores.shape[:2] + (tensors[0].shape[2], 1)), number)
+  whole = alike(_zeros(scores.shape[:2] + (tensors[0].shape[2], 1)), number)
   read = hoist(block.read, q, k, v, rows, *at)
-  above = alike(jnp.zeros(read.shapes[0].shape), number)
+  above = alike(_zeros(read.shapes[0].shape), number)
   online = block.rules.normalizer.online and block.rules.weights is None
   return Phase(
     where,
@@ -123,6 +133,10 @@ def _phase(
     if online
     else hoist(block.rows, q, k, rows, *at),
     read,
-    hoist(block.rules.normalizer.divisor, Rows(whole, whole)),
+    hoist(block.divisor, Rows(whole, whole)),
     hoist(block.seen, *at) if skips else None,
   )
+
+
+def _zeros(shape: tuple[int, ...]) -> Array:
+  return jnp.zeros(shape, jnp.float32)

@@ -58,12 +58,19 @@ def choose(
         "evaluation = 'blockwise' with places.edges; allowed: 'dense' or "
         "'auto', as the edges of a graph are an array of all pairs"
       )
+    if evaluation == "blockwise" and not _counted(queries, keys):
+      raise ValueError(
+        f"evaluation = 'blockwise' with {queries} queries and {keys} keys; "
+        "allowed: 'dense' or 'auto', as blocks need lengths that are numbers"
+      )
     return Choice(evaluation, "it was asked for")
   if edges:
     return Choice("dense", "the edges of a graph are an array of all pairs")
   reason = obstacle("blockwise", parts)
   if reason is not None:
     return Choice("dense", reason)
+  if not _counted(queries, keys):
+    return Choice("dense", "blocks need lengths that are numbers")
   backend = jax.default_backend()
   enough = _LENGTHS.get(backend, _OTHERWISE)
   form: Form = "dense" if min(queries, keys) < enough else "blockwise"
@@ -72,6 +79,11 @@ def choose(
     f"{queries} queries and {keys} keys: from {enough} of both on, blocks are "
     f"taken on a {backend}",
   )
+
+
+def _counted(*sizes: int) -> bool:
+  """Whether lengths are known, and not variables of `jax.export`."""
+  return all(isinstance(size, int) for size in sizes)
 
 
 def check_form(evaluation: Form, parts: Parts) -> None:

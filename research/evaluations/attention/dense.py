@@ -1,5 +1,6 @@
 """Attention with all scores at once: the reference of all other forms."""
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from research.evaluations.attention.base import GroupValues, Rules, shaped
@@ -19,7 +20,7 @@ def dense(
   """
   scores, allowed = rules.scores(q, k, pairs)
   weights = rules.normalizer(scores, allowed)
-  weights = shaped("normalizer", weights, scores.shape)
+  weights = shaped("normalizer", weights, scores.shape).astype(jnp.float32)
   if rules.weights is not None:
     weights = rules.weights(weights, pairs._replace(allowed=allowed))
   return rules.read(weights, v, pairs).astype(v.dtype), weights

@@ -55,9 +55,11 @@ def _forward(
   """What is read, what is known of the rows, [b h t 1], and blocks seen."""
   first = phases[0]
   number = first.divisor.shapes.shape
-  rows = Rows(jnp.full(number, NOBODY), jnp.zeros(number))
+  rows = Rows(
+    jnp.full(number, NOBODY, jnp.float32), jnp.zeros(number, jnp.float32)
+  )
   shape = first.read.shapes[0].shape
-  read = jnp.zeros(shape[:2] + number[2:3] + shape[3:])
+  read = jnp.zeros(shape[:2] + number[2:3] + shape[3:], jnp.float32)
   rows, read = alike((rows, read), tensors, captured)
   seen = [*map(asked, phases, captured)]
   each = [*zip(phases, captured, seen, strict=True)]

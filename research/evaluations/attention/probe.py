@@ -4,6 +4,7 @@ import contextlib
 import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import flax.errors
 import flax.linen as nn
@@ -73,12 +74,22 @@ def probe(
   # nothing, and finds numbers. What closes over a tracer finds none.
   try:
     with ThreadPoolExecutor(1) as alone, contextlib.suppress(*_TRACED):
-      alone.submit(tried, *given).result()
+      # May be set for this thread alone.
+      wide = jnp.result_type(float) == jnp.float64
+      alone.submit(_with_x64(wide, tried), *given).result()
   except flax.errors.InvalidRngError as error:
     raise ValueError(
       f"{_title(name, function)} draws random numbers; allowed: modules that "
       "do not, or a function that closes over a key"
     ) from error
+
+
+def _with_x64(wide: bool, tried: Callable[..., None]) -> Callable[..., None]:
+  def run(*given: Any) -> None:
+    with jax.enable_x64(wide):
+      tried(*given)
+
+  return run
 
 
 def _title(name: str, function: Modification) -> str:
@@ -181,8 +192,8 @@ def _has_bad_slope(
 
   y, back = jax.vjp(run, scores, inner)
   # What is −∞ is forbidden, and gets no slope either.
-  slope = jnp.where(jnp.asarray(allowed) & (y != -jnp.inf), 1.0, 0.0)
-  slopes = jax.tree.leaves(back(slope))
+  slope = jnp.asarray(allowed) & (y != -jnp.inf)
+  slopes = jax.tree.leaves(back(slope.astype(y.dtype)))
   return any(bool(jnp.isnan(one).any()) for one in slopes)
 
 

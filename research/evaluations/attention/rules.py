@@ -108,6 +108,7 @@ class _Made:
     wanted = (q.shape[0], q.shape[2], q.shape[1], k.shape[1])
     found = shaped("score", parts.score(q, k), wanted)
     found = shaped("joint.before", parts.joint.before(found), wanted)
+    found = found.astype(jnp.float32)
     allowed = pairs.allowed
     bias = _bias(parts.position, self.maps, q, k, pairs)
     if bias is not None:

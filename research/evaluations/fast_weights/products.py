@@ -12,6 +12,7 @@ exponentiated: a product can underflow, and nothing else can go wrong.
   matrix product; so do halves, and halves of halves, down to the token.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -43,7 +44,7 @@ def accumulate(log_decay: Float[Array, "*n c w"]) -> Sums:
   """The sums of each token and all before it in the chunk."""
   x = jnp.maximum(log_decay, _FORGOTTEN)
   largest = -_FORGOTTEN * x.shape[-2]
-  step = 2.0 ** np.ceil(np.log2(largest) - 24)
+  step = 2.0 ** math.ceil(math.log2(largest) - 24)
   coarse = jax.lax.stop_gradient(jnp.round(x / step) * step)
   return Sums(jnp.cumsum(coarse, axis=-2), jnp.cumsum(x - coarse, axis=-2))
 

@@ -155,3 +155,16 @@ def test_segments_are_of_both_sides(form, unchecked):
     jax.eval_shape(
       lambda: attention(Q, KEYS, VALUES, segments=segments, evaluation=form)
     )
+
+
+@pytest.mark.parametrize("form", ["dense", "blockwise", "library"])
+def test_what_stands_on_padding_is_not_read(form):
+  segments = jnp.array([[1, 1, 2, 0]] * Q.shape[0])
+
+  @jax.jit
+  def run(k, v):
+    return attention(Q, k, v, segments=segments, evaluation=form)
+
+  k, v = KEYS[:, :T], VALUES[:, :T]
+  y = run(k.at[:, -1].set(jnp.nan), v.at[:, -1].set(jnp.nan))
+  np.testing.assert_array_equal(y, run(k.at[:, -1].set(0), v.at[:, -1].set(0)))

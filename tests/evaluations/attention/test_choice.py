@@ -2,14 +2,19 @@
 
 from typing import Any
 
+import jax
+import jax.export
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from research.attention.layer import Attention
+from research.evaluations.attention.attend import attention
 from research.evaluations.attention.choice import check_form, choose, obstacle
 from research.evaluations.attention.rules import Parts
 from research.heads.differential import Differential
 from research.heads.talking import Talking
+from research.masks import Causal
 from research.normalizers.entmax import Entmax15
 from research.normalizers.relu import ReLU
 from research.normalizers.sink import SoftmaxSink
@@ -23,6 +28,7 @@ from research.scores.additive import Additive
 from research.scores.cosine import Cosine
 from research.scores.plain import DotProduct
 from research.scores.scaled import ScaledDotProduct
+from tests.tolerance import assert_close
 
 UNBLOCKABLE = {
   "position": [CoPE(limit=4)],
@@ -134,3 +140,20 @@ def test_the_edges_of_a_graph_are_dense():
   with pytest.raises(ValueError, match=message):
     choose("blockwise", Parts(), 4096, 4096, edges=True)
   assert choose("library", Parts(), 8, 8, edges=True).form == "library"
+
+
+def test_lengths_without_a_number_have_no_blocks(unchecked):
+  length, batch = jax.export.symbolic_shape("t, b")
+  choice = choose("auto", Parts(), length, length)
+  assert choice.form == "dense" and "lengths that are numbers" in choice.why
+  with pytest.raises(ValueError, match="with t queries .* 'dense' or 'auto'"):
+    choose("blockwise", Parts(), length, length)
+
+  @jax.jit
+  def run(q):
+    return attention(q, q, q, mask=Causal(), evaluation="blockwise")
+
+  given = jax.ShapeDtypeStruct((batch, 70, 2, 4), jnp.float32)
+  exported = jax.export.export(run)(given)
+  q = jnp.sin(jnp.arange(3 * 70 * 8.0)).reshape(3, 70, 2, 4)
+  assert_close(exported.call(q), np.asarray(run(q)), level="core")

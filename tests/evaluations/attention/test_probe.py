@@ -264,3 +264,17 @@ def test_a_layer_on_a_grid_is_tried():
   layer = Attention(weight_mod=apart)
   with pytest.raises(ValueError, match="weight_mod = apart gives NaN of 0.0"):
     jax.eval_shape(lambda: layer.init(jax.random.key(0), X, grid))
+
+
+def test_a_function_is_tried_with_float64_where_it_is_enabled():
+  with jax.enable_x64(True):
+    table = jnp.arange(9.0)
+
+    def learned(score: Any, b: Any, h: Any, query: Any, key: Any) -> Any:
+      more = table.at[0].set(jnp.float64(1.0))
+      return score + more[key].astype(jnp.float32)
+
+    layer = Attention(mask=Full(), score_mod=learned)
+    x = X.astype(jnp.float32)
+    y, _ = layer.init_with_output(jax.random.key(0), x, whole(x))
+  assert jnp.isfinite(y).all()
