@@ -62,7 +62,8 @@ def attention(
   Raises:
     ValueError: a function that gives no number for a pair, a form that is
       unknown or not allowed by the functions, a mask that is none, or arrays
-      that do not fit each other.
+      that do not fit each other; functions or blocks, and arrays over an
+      explicit axis of a mesh.
   """
   check_literal("evaluation", evaluation, Evaluation)
   parts = Parts(score_mod=score_mod, mask_mod=mask_mod, weight_mod=weight_mod)

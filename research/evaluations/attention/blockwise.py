@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from research.evaluations.attention.base import GroupValues, Rules, Side
 from research.evaluations.attention.block import Block, swapped
 from research.evaluations.attention.blocks import Blocks, blocks
-from research.evaluations.attention.closure import alike, hoist
+from research.evaluations.attention.closure import alike, check_auto, hoist
 from research.evaluations.attention.passes import evaluate
 from research.evaluations.attention.sweeps import Phase, Tensors
 from research.masks import Full, Mask
@@ -37,7 +37,11 @@ def blockwise(
   under `vmap`, those that are empty for all members. Sums are float32. If
   weights are changed before they read, each pass looks at all blocks twice.
   Differentiable in reverse, also with respect to what the rules close over.
+
+  Raises:
+    ValueError: arrays over an explicit axis of a mesh.
   """
+  check_auto("evaluation = 'blockwise'", q, k, v)
   t, s = q.shape[1], k.shape[1]
   known = query.indices is None and key.indices is None
   # Of a batch without a number (`jax.export`) one example is counted.

@@ -30,6 +30,24 @@ def _varying(x: Array) -> frozenset[str]:
   return frozenset() if kind is None else kind.varying
 
 
+def check_auto(what: str, *arrays: Array) -> None:
+  """Refuses arrays over an explicit axis of a mesh (`jax.set_mesh`).
+
+  Neither functions of single pairs nor sums that a loop carries have one.
+
+  Raises:
+    ValueError: names the axis, and what is allowed.
+  """
+  for x in arrays:
+    for axis in jax.typeof(x).sharding.spec:
+      if axis is not None:
+        raise ValueError(
+          f"{what} over the explicit mesh axis {axis!r}; allowed: an axis of "
+          "AxisType.Auto, jax.shard_map, or jax.sharding.auto_axes around the "
+          "call with all arrays that it reads as arguments"
+        )
+
+
 class Hoisted(NamedTuple):
   """A function whose captured arrays are arguments.
 

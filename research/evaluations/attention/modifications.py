@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
+from research.evaluations.attention.closure import check_auto
 from research.shapes import KeyPositions, Positions
 
 Modification = Callable[..., Any]
@@ -51,8 +52,10 @@ def change(
     maps: how many of the h maps belong to each head.
 
   Raises:
-    ValueError: another shape or dtype than that of a score.
+    ValueError: another shape or dtype than that of a score; scores over an
+      explicit axis of a mesh.
   """
+  check_auto(name, scores)
   call = _one(name, function, jnp.dtype(jnp.float32))
   where = _where(scores.shape[0], scores.shape[1], maps)
   return _all(call, 1)(scores, *where, positions_q, positions_k)
@@ -67,6 +70,7 @@ def permit(
   maps: int = 1,
 ) -> Bool[Array, "b h t s"]:
   """Whom `function` allows; arguments and errors are those of `change`."""
+  check_auto(name, positions_q, positions_k)
   call = _one(name, function, jnp.dtype(bool))
   where = _where(positions_q.shape[0], heads, maps)
   return _all(call, 0)(*where, positions_q, positions_k)

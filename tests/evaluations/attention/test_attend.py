@@ -1,11 +1,13 @@
 """Attention as one function: what it refuses, what it passes on."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from research.evaluations.attention.attend import attention, attention_maps
 from research.masks import Causal, Mask
@@ -168,3 +170,29 @@ def test_what_stands_on_padding_is_not_read(form):
   k, v = KEYS[:, :T], VALUES[:, :T]
   y = run(k.at[:, -1].set(jnp.nan), v.at[:, -1].set(jnp.nan))
   np.testing.assert_array_equal(y, run(k.at[:, -1].set(0), v.at[:, -1].set(0)))
+
+
+EXPLICIT = {
+  "blocks": ({"evaluation": "blockwise"}, "evaluation = 'blockwise'"),
+  "score_mod": ({"score_mod": lambda score, *_: 2 * score}, "score_mod"),
+  "neither": ({}, ""),
+}
+
+
+@pytest.mark.parametrize("name", EXPLICIT)
+def test_explicit_axes_of_a_mesh(name):
+  """What has none says so; the rest works, and all of it on automatic axes."""
+  more, title = EXPLICIT[name]
+  mesh = jax.make_mesh((2,), ("x",), axis_types=(AxisType.Explicit,))
+  spread = NamedSharding(mesh, PartitionSpec("x"))
+  run = functools.partial(attention, mask=Causal(), **more)
+  wanted = np.asarray(jax.jit(run)(Q, Q, Q))
+  with jax.set_mesh(mesh):
+    q = jax.device_put(np.asarray(Q), spread)
+    free = jax.sharding.auto_axes(run, axes="x", out_sharding=spread)
+    assert_close(jax.jit(free)(q, q, q), wanted, level="core")
+    if not title:
+      assert_close(jax.jit(run)(q, q, q), wanted, level="core")
+      return
+    with pytest.raises(ValueError, match=f"{title} over the explicit .* 'x'"):
+      jax.jit(run)(q, q, q)
