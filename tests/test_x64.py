@@ -1,4 +1,4 @@
-"""With float64 enabled everything runs as without, in float32 by itself."""
+"""With float64 enabled everything runs, and float32 gives float32."""
 
 import jax
 import jax.numpy as jnp

@@ -133,7 +133,8 @@ class Attention(Mixer):
     streams = stream_of(self) if source is None else streaming(self)
     places = settled(places)
     if at is not None:  # the mask has to know, too, what -1 is
-      at = jnp.where(at < 0, at + x.shape[1], at)
+      t = x.shape[1]
+      at = jnp.where((at < 0) & (at >= -t), at + t, at)
     asked, where = gather(x, at), gather(places.positions, at)
     q = self._project(asked, "query")
     read = self._read(q, where, x, places, source, streams)

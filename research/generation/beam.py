@@ -127,10 +127,11 @@ class Beam(Way):
     """The best lines with one token more."""
     batch, classes, end = request.batch, logits.shape[-1], request.end
     gained = jax.nn.log_softmax(logits).reshape(batch, self.width, classes)
-    total = state.scores[..., None] + gained
     # Of NaN the positive one is first in order, so that it cannot pass unseen.
-    wrong = jnp.any(jnp.isnan(total), axis=-1) & _going(state)
-    total = jnp.where(wrong[..., None], jnp.nan, total).reshape(batch, -1)
+    wrong = jnp.any(jnp.isnan(gained), axis=-1, keepdims=True)
+    total = state.scores[..., None] + jnp.where(wrong, jnp.nan, gained)
+    total = jnp.where(_going(state)[..., None], total, -jnp.inf)
+    total = total.reshape(batch, -1)
     scores, index = jax.lax.top_k(total, self.width)
     parent, token = index // classes, index % classes
     tokens = jnp.take_along_axis(state.tokens, parent[..., None], axis=1)

@@ -255,7 +255,7 @@ def check_key(how: Way, key: RandomKey | None) -> None:
 
 def _is_key(key: Any) -> bool:
   """Of the new kind, or of the old one."""
-  if not isinstance(key, jax.Array):
+  if not isinstance(key, jax.Array | np.ndarray):
     return False
   typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
   return key.ndim == 0 if typed else key.ndim == 1 and key.dtype == jnp.uint32

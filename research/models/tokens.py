@@ -12,9 +12,9 @@ def readable(
   """Tokens as rows of a table of `count`; a row that it lacks reads NaN.
 
   A token that there is not must not pass unseen, and a negative index would
-  count from the end: it becomes `count`. On padding anything may stand, and
-  row 0 is read.
+  count from the end: it becomes `count`. (Of a table of one row Flax reads
+  that row.) On padding anything may stand, and row 0 is read.
   """
-  tokens = tokens.astype(jnp.int32)
+  tokens = tokens.astype(jnp.promote_types(tokens.dtype, jnp.int32))
   known = (tokens >= 0) & (tokens < count)
   return jnp.where(places.valid, jnp.where(known, tokens, count), 0)

@@ -58,13 +58,15 @@ class TransformerXL(ScorePosition):
     )
     # Only differences matter: small numbers keep the angles exact.
     # The last one: padding is at 0, however far the others are.
-    last = jnp.max(pairs.positions_k, axis=1, keepdims=True, initial=0)
+    keys = pairs.positions_k
+    none = jnp.iinfo(keys.dtype).min
+    last = jnp.max(keys, axis=1, keepdims=True, initial=none)
     asking = self._waves(pairs.positions_q - last)
     sin, cos = (wave[:, :, None] for wave in asking)
     turned = jnp.concatenate(
       [cosines * sin - sines * cos, sines * sin + cosines * cos], axis=-1
     )
-    waves = jnp.concatenate(self._waves(pairs.positions_k - last), axis=-1)
+    waves = jnp.concatenate(self._waves(keys - last), axis=-1)
     at_keys = jnp.einsum("hk,bshk->bhs", for_keys, k.astype(jnp.float32))
     scores = jnp.einsum("bthw,bsw->bhts", turned, waves)
     return (scores + at_keys[:, :, None]) * q.shape[-1] ** -0.5

@@ -76,6 +76,7 @@ class CrossEntropy:
     """
     outputs = outputs.astype(jnp.float32)
     # A negative index would count from the end.
+    targets = targets.astype(jnp.int32)
     targets = jnp.where(targets < 0, outputs.shape[-1], targets)
     chosen = jnp.take_along_axis(outputs, targets[..., None], axis=-1)[..., 0]
     if smoothing:

@@ -33,7 +33,7 @@ class Plan:
   ) -> Float[Array, "b a c"]:
     """The outputs at the scored positions of a batch.
 
-    With a key of `dropout` all parts of the model may draw random numbers.
+    With a key of `dropout` mixers, too, may draw random numbers.
     """
     outputs = self.model.apply(
       {"params": parameters},

@@ -263,17 +263,21 @@ def test_the_output_at_minus_one_is_the_last(form):
   @jax.jit
   def run() -> Any:
     variables = layer.init(jax.random.key(0), X, whole(X))
-    last = layer.apply(variables, X, whole(X), at=jnp.array([[-1, 0, -S]] * B))
-    return layer.apply(variables, X, whole(X)), last
+    at = jnp.array([[-1, 0, -S, -S - 1, S]] * B)
+    some = layer.apply(variables, X, whole(X), at=at)
+    return layer.apply(variables, X, whole(X)), some
 
-  y, last = map(np.asarray, run())
-  assert_close(last, y[:, [S - 1, 0, 0]], level="core")
+  y, some = map(np.asarray, run())
+  assert_close(some[:, :3], y[:, [S - 1, 0, 0]], level="core")
+  assert not some[:, 3:].any()
 
 
 @pytest.mark.parametrize("form", ["dense", "blockwise"])
 @pytest.mark.parametrize("rows, length", [(0, S), (B, 0), (0, 0)])
 def test_nothing_is_read_from_nothing(rows, length, form):
-  layer = Attention(heads=H, gate="head", evaluation=form)
+  layer = Attention(
+    heads=H, gate="head", score_mod=lambda score, *_: score, evaluation=form
+  )
   none = X[:rows, :length]
   shapes = jax.eval_shape(layer.init, jax.random.key(0), X, whole(X))
   variables = layer.init(jax.random.key(0), none, whole(none))

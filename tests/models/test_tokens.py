@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from research.models.tokens import readable
 from research.places import Places
 from tests.generation.subjects import GRU, attentive, small
 
@@ -46,3 +47,11 @@ def test_unknown_tokens(name, token):
   padded = outputs(name, TOKENS.at[1, 2].set(token))
   assert np.isfinite(padded).all()
   np.testing.assert_array_equal(padded[valid], outputs(name, TOKENS)[valid])
+
+
+@pytest.mark.parametrize("dtype", [jnp.int32, jnp.int8, jnp.int16])
+def test_rows_of_a_table(dtype):
+  tokens = jnp.array([[0, V - 1, V], [V + 1, 3, V]], dtype)
+  found = readable(tokens, RAGGED, V)
+  np.testing.assert_array_equal(found, [[0, V - 1, V], [V, 3, 0]])
+  np.testing.assert_array_equal(readable(tokens, RAGGED, 256)[0], tokens[0])

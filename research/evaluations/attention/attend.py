@@ -104,7 +104,8 @@ def _checked(
   _check_shapes(q, k, v)
   sides = _sides(q, k, segments)
   if segments is not None:  # a weight of zero does not hide what is NaN
-    v = jnp.where(segments[..., None, None] > 0, v, 0)
+    here = segments[..., None, None] > 0
+    q, k, v = (jnp.where(here, x, 0) for x in (q, k, v))
   return attend(q, k, v, *sides, mask, parts, evaluation=evaluation)
 
 

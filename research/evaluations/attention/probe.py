@@ -61,7 +61,7 @@ def probe(
     ValueError: it gives NaN or ∞ for a pair that is allowed, or NaN in a
       gradient; or it draws random numbers.
   """
-  if function is kept:
+  if function is kept or 0 in shape:
     return
   shape = (min(shape[0], _LENGTH), *shape[1:])
   given = name, _alone(function), mask, _alone(mask_mod), shape, axes

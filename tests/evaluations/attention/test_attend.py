@@ -164,12 +164,18 @@ def test_what_stands_on_padding_is_not_read(form):
   segments = jnp.array([[1, 1, 2, 0]] * Q.shape[0])
 
   @jax.jit
-  def run(k, v):
-    return attention(Q, k, v, segments=segments, evaluation=form)
+  def run(on_padding):
+    def read(*given):
+      return attention(*given, segments=segments, evaluation=form)
 
-  k, v = KEYS[:, :T], VALUES[:, :T]
-  y = run(k.at[:, -1].set(jnp.nan), v.at[:, -1].set(jnp.nan))
-  np.testing.assert_array_equal(y, run(k.at[:, -1].set(0), v.at[:, -1].set(0)))
+    given = Q, KEYS[:, :T], VALUES[:, :T]
+    given = (x.at[:, -1].set(on_padding) for x in given)
+    y, back = jax.vjp(read, *given)
+    return y, *back(jnp.ones_like(y))
+
+  for found, wanted in zip(run(jnp.nan), run(0.0), strict=True):
+    np.testing.assert_array_equal(found, wanted)
+    assert not np.asarray(found)[:, -1].any()
 
 
 EXPLICIT = {
