@@ -1,4 +1,4 @@
-"""With float64 enabled everything runs, and float32 gives float32."""
+"""With float64 enabled mixers, training and generation run as without."""
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +15,11 @@ from research.models.sequence import SequenceModel
 from research.normalizers.sink import SoftmaxSink
 from research.places import Places, whole
 from research.positions.shaw import ShawRelative
+from research.training.loop import chunk
+from research.training.member import initialise
 from tests.cases import mixer_cases
 from tests.tolerance import assert_close
+from tests.training.problem import member, ready
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +115,10 @@ def test_a_model_writes_the_same_with_a_cache_and_without():
   for how in (Greedy(), Beam(width=1)):
     found = generate(model, variables, prompt, how=how, **given)
     np.testing.assert_array_equal(found.tokens, wanted.tokens)
+
+
+def test_a_chunk_of_training_keeps_its_types():
+  made, who = ready(), member()
+  state = jax.eval_shape(lambda: initialise(made, who))
+  again, loss = jax.eval_shape(lambda state: chunk(made, who, state), state)
+  assert again == state and loss.dtype == jnp.float32

@@ -56,8 +56,8 @@ class TransformerXL(ScorePosition):
     sines, cosines = jnp.split(
       jnp.einsum("bthk,whk->bthw", asked, project), 2, axis=-1
     )
-    # Only differences matter: small numbers keep the angles exact.
-    # The last one: padding is at 0, however far the others are.
+    # Only differences matter: small numbers keep the angles exact. They are
+    # from the last key, as padding is at 0, however far the others are.
     keys = pairs.positions_k
     none = jnp.iinfo(keys.dtype).min
     last = jnp.max(keys, axis=1, keepdims=True, initial=none)

@@ -33,7 +33,8 @@ def pooled(
     sums = [jnp.sum(jnp.where(weight > 0, x * weight, 0.0)) for x in terms]
     return total + jnp.stack(sums), None
 
-  total, _ = jax.lax.scan(add, jnp.zeros(3), _batches(plan, key, count))
+  nothing = jnp.zeros(3, jnp.float32)
+  total, _ = jax.lax.scan(add, nothing, _batches(plan, key, count))
   return total[0] / total[2], total[1] / total[2]
 
 

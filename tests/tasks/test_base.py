@@ -43,13 +43,15 @@ def test_cross_entropy_is_computed_in_float32():
   np.testing.assert_array_equal(loss, [[100.0]])
 
 
-@pytest.mark.parametrize("target", [-1, 2, -2])
-def test_a_target_that_is_no_class_has_no_loss(target):
-  for classes, dtype in ((2, jnp.int32), (128, jnp.int8)):
-    if target < 0 or classes == 2:
-      targets = jnp.array([[target, 1]], dtype)
-      loss = CrossEntropy().loss(jnp.ones((1, 2, classes)), targets)
-      np.testing.assert_array_equal(np.isnan(loss), [[True, False]])
+@pytest.mark.parametrize(
+  ("target", "classes", "dtype"),
+  [(-1, 2, jnp.int32), (-2, 2, jnp.int32), (2, 2, jnp.int32)]
+  + [(-1, 128, jnp.int8)],  # which has no 128
+)
+def test_a_target_that_is_no_class_has_no_loss(target, classes, dtype):
+  targets = jnp.array([[target, 1]], dtype)
+  loss = CrossEntropy().loss(jnp.ones((1, 2, classes)), targets)
+  np.testing.assert_array_equal(np.isnan(loss), [[True, False]])
 
 
 def test_squared_error_by_hand():

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from research.evaluations.attention.block import sliced
-from research.evaluations.attention.closure import alike
+from research.evaluations.attention.mesh import alike
 from research.evaluations.attention.sweeps import (
   Captured,
   Phase,

@@ -13,7 +13,8 @@ from jaxtyping import Array, Float
 from research.evaluations.attention.base import GroupValues, Rules, Side
 from research.evaluations.attention.block import Block, swapped
 from research.evaluations.attention.blocks import Blocks, blocks
-from research.evaluations.attention.closure import alike, check_auto, hoist
+from research.evaluations.attention.closure import hoist
+from research.evaluations.attention.mesh import alike, check_auto
 from research.evaluations.attention.passes import evaluate
 from research.evaluations.attention.sweeps import Phase, Tensors
 from research.masks import Full, Mask

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from research.evaluations.attention.closure import check_auto
+from research.evaluations.attention.mesh import check_auto
 from research.shapes import KeyPositions, Positions
 
 Modification = Callable[..., Any]

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from research.evaluations.attention.backward import Kept, backward_pass
-from research.evaluations.attention.closure import Hoisted, alike
+from research.evaluations.attention.closure import Hoisted
+from research.evaluations.attention.mesh import alike
 from research.evaluations.attention.sweeps import (
   Captured,
   Phase,
