@@ -256,9 +256,10 @@ def test_refused(make, message, unchecked):
     make()
 
 
+@pytest.mark.parametrize("mask", [Causal(), Full()])
 @pytest.mark.parametrize("form", ["dense", "blockwise"])
-def test_the_output_at_minus_one_is_the_last(form):
-  layer = Attention(heads=H, mask=Causal(), evaluation=form)
+def test_the_output_at_minus_one_is_the_last(form, mask):
+  layer = Attention(heads=H, mask=mask, evaluation=form)
 
   @jax.jit
   def run() -> Any:

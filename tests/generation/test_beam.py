@@ -164,16 +164,3 @@ def test_outputs_that_are_not_finite_have_no_score(wrong, end):
   assert np.isnan(found.scores[0]).all() and np.isnan(best.scores[0])
   for one, other in zip(found, sound, strict=True):
     np.testing.assert_array_equal(one[1], other[1])
-
-
-def test_what_a_line_that_there_is_none_of_gives_is_not_looked_at():
-  """It reads row 0 of the table, which no other line does here."""
-  variables = jax.tree.map(jnp.asarray, variables_of(0, 4))
-  readout, table = (variables["params"][n] for n in ("readout", "embed"))
-  readout["bias"] = readout["bias"].at[0].set(NEVER)
-  given = {"length": 3, "lengths": LENGTHS, "end": 2, "how": Beam(width=8)}
-  sound = beams(MODEL, variables, PROMPT, **given)
-  table["embedding"] = table["embedding"].at[0].set(jnp.nan)
-  found = beams(MODEL, variables, PROMPT, **given)
-  for one, other in zip(found, sound, strict=True):
-    np.testing.assert_array_equal(one[:, :3], other[:, :3])
