@@ -46,11 +46,13 @@ class Pairs(NamedTuple):
     positions_q: of the queries, Int[b t] or Int[b t p].
     positions_k: of the keys, Int[b s] or Int[b s p].
     allowed: True where a query may look at a key, for all heads or for each.
+    heads: which ones these are, where it is not all of them.
   """
 
   positions_q: Positions
   positions_k: KeyPositions
   allowed: Bool[Array, "#b #h t s"]
+  heads: Int[Array, "h"] | None = None
 
 
 def whole(x: Shaped[Array, "b t ..."], start: int | Array = 0) -> Places:

@@ -9,7 +9,11 @@ from jaxtyping import Array, Float, Int
 
 from research.evaluations.attention.base import GroupValues, Side, meet
 from research.evaluations.attention.blockwise import blockwise
-from research.evaluations.attention.choice import Evaluation, choose
+from research.evaluations.attention.choice import (
+  Evaluation,
+  choose,
+  heads_apart,
+)
 from research.evaluations.attention.dense import dense
 from research.evaluations.attention.library import library, told
 from research.evaluations.attention.modifications import (
@@ -184,6 +188,7 @@ def attend(
   if not (q.size and k.size):
     form = "dense"  # nothing has no blocks
   sizes = q.shape[2] // parts.joint.maps, v.shape[2], q.shape[3]
+  apart = v.shape[2] if heads_apart(parts) else 1
   if starting:
     batch, t, *_ = q.shape
     _start(parts, query, mask, (batch, sizes[0], t, k.shape[1]))
@@ -198,7 +203,7 @@ def attend(
     dense(q_1, k_1, v_1, meet(mask, query_1, key_1, made), made)
   made = rules(_freed(parts, free), *sizes)
   if form == "blockwise":
-    return blockwise(q, k, v, query, key, mask, made), None
+    return blockwise(q, k, v, query, key, mask, made, apart), None
   pairs = meet(mask, query, key, made, edges)
   if form == "dense":
     return dense(q, k, v, pairs, made)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from research.evaluations.attention.block import sliced
+from research.evaluations.attention.block import At
 from research.evaluations.attention.mesh import alike
 from research.evaluations.attention.sweeps import (
   Captured,
@@ -92,15 +92,15 @@ def _from_blocks(phases: list[Phase], kept: Kept, slope: Array) -> Array:
 def _slope_of_total(
   phase: Phase, own: Captured, tensors: Tensors, rows: Rows, slope: Array
 ) -> Step:
-  def step(carry: Array, i: Array, j: Array) -> Array:
-    top, total = rows_at(rows, i, phase)
+  def step(carry: Array, at: At) -> Array:
+    top, total = rows_at(rows, at, phase)
 
     def read(total: Array) -> Array:
-      given = *parts(phase, tensors, i, j), Rows(top, total)
-      return phase.read.call(own["read"], *given, i, j)[0]
+      given = *parts(phase, tensors, at), Rows(top, total)
+      return phase.read.call(own["read"], *given, at)[0]
 
-    more = jax.vjp(read, total)[1](rows_at(slope, i, phase))[0]
-    return put(carry, rows_at(carry, i, phase) + more, i, phase)
+    more = jax.vjp(read, total)[1](rows_at(slope, at, phase))[0]
+    return put(carry, rows_at(carry, at, phase) + more, at, at.row)
 
   return step
 
@@ -115,21 +115,20 @@ def _slopes(
   """Gradients of all that a block is made of, added to those before."""
 
   def step(
-    carry: tuple[Tensors, list[Array]], i: Array, j: Array
+    carry: tuple[Tensors, list[Array]], at: At
   ) -> tuple[Tensors, list[Array]]:
     (q, k, v), inner = carry
-    at_j = sliced((k, v), j, phase.size[1], 2)
-    old = (rows_at(q, i, phase), *at_j), inner
+    old = parts(phase, (q, k, v), at), inner
 
     def read(tensors: Tensors, inner: list[Array]) -> tuple[Array, Array]:
-      given = *tensors, rows_at(rows, i, phase)
-      return phase.read.call(_whole(own, inner, own), *given, i, j)
+      given = *tensors, rows_at(rows, at, phase)
+      return phase.read.call(_whole(own, inner, own), *given, at)
 
-    given = parts(phase, tensors, i, j), [*filter(_has_slope, own["read"])]
-    more = jax.vjp(read, *given)[1](rows_at(slopes, i, phase))
+    given = parts(phase, tensors, at), [*filter(_has_slope, own["read"])]
+    more = jax.vjp(read, *given)[1](rows_at(slopes, at, phase))
     (new_q, new_k, new_v), inner = jax.tree.map(jnp.add, old, more)
-    q = put(q, new_q, i, phase)
-    k, v = (put(x, y, j, phase, 1) for x, y in ((k, new_k), (v, new_v)))
+    q = put(q, new_q, at, at.row)
+    k, v = put((k, v), (new_k, new_v), at, at.column)
     return (q, k, v), inner
 
   return step

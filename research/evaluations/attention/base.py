@@ -46,15 +46,15 @@ class Rules:
       Linear in both.
     weights: what is done with the weights of a block before they read, told
       who may look at whom after `scores` had its say; None for nothing.
-    mask_mod: who may look at whom besides what mask and segments say; None
-      for everybody.
+    mask_mod: who may look at whom besides what mask and segments say, by
+      positions and the maps that are asked for; None for everybody.
   """
 
   scores: Callable[[Queries, SharedKeys, Pairs], tuple[Scores, Allowed]]
   normalizer: Any
   read: Callable[[Weights, GroupValues, Pairs], Float[Array, "b t heads v"]]
   weights: Callable[[Weights, Pairs], Float[Array, "b heads t s"]] | None = None
-  mask_mod: Callable[[Any, Any], Bool[Array, "b h t s"]] | None = None
+  mask_mod: Callable[[Any, Any, Any], Bool[Array, "b h t s"]] | None = None
 
 
 def meet(
@@ -63,8 +63,12 @@ def meet(
   key: Side,
   rules: Rules,
   edges: Edges | None = None,
+  heads: Int[Array, "h"] | None = None,
 ) -> Pairs:
-  """Queries and keys that meet, and who may look at whom among them."""
+  """Queries and keys that meet, and who may look at whom among them.
+
+  In all heads, or in some.
+  """
   at_q, at_k = (
     jnp.arange(side.positions.shape[1])[None, :]
     if side.indices is None
@@ -79,8 +83,8 @@ def meet(
     allowed = allowed & edges
   allowed = allowed[:, None]
   if rules.mask_mod is not None:
-    allowed = allowed & rules.mask_mod(query.positions, key.positions)
-  return Pairs(query.positions, key.positions, allowed)
+    allowed = allowed & rules.mask_mod(query.positions, key.positions, heads)
+  return Pairs(query.positions, key.positions, allowed, heads)
 
 
 def shaped(name: str, maps: Array, wanted: tuple[int, ...]) -> Array:

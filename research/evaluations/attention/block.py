@@ -1,6 +1,6 @@
 """What is computed of one block of scores."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +12,16 @@ from research.normalizers.base import Rows
 from research.places import Pairs
 
 
+class At(NamedTuple):
+  """Which block it is, counted in blocks: of heads, of queries and of keys."""
+
+  group: Array
+  row: Array
+  column: Array
+
+
 class Block:
-  """The functions of block (i, j) of all queries and keys.
+  """The functions of one block of all heads, queries and keys.
 
   All that they give is float32, whatever the rules close over.
 
@@ -22,39 +30,42 @@ class Block:
 
   Attributes:
     size: of a block, (queries, keys).
+    heads: how many scores of a pair are in a block; None for all.
     rules: what is computed.
   """
 
   def __init__(
     self,
     size: tuple[int, int],
+    heads: int | None,
     sides: tuple[Side, Side],
     mask: Mask,
     rules: Rules,
   ):
-    self.size, self.rules = size, rules
+    self.size, self.heads, self.rules = size, heads, rules
     self._sides, self._mask = sides, mask
 
-  def scores(self, q: Array, k: Array, i: Array, j: Array) -> Any:
+  def scores(self, q: Array, k: Array, at: At) -> Any:
     """Bent scores, who may look at whom, and where they stand."""
-    pairs = self._meet(i, j)
+    pairs = self._meet(at)
     scores, allowed = self.rules.scores(swapped(q), swapped(k), pairs)
     return self.rules.normalizer.bend(scores, allowed), allowed, pairs
 
-  def _meet(self, i: Array, j: Array) -> Pairs:
-    query, key = (
-      _part(side, number, size)
-      for side, number, size in zip(self._sides, (i, j), self.size, strict=True)
-    )
-    return meet(self._mask, query, key, self.rules)
+  def _meet(self, at: At) -> Pairs:
+    (query, key), (t, s) = self._sides, self.size
+    ends = _part(query, at.row, t), _part(key, at.column, s)
+    if self.heads is None:
+      return meet(self._mask, *ends, self.rules)
+    heads = at.group * self.heads + jnp.arange(self.heads)
+    return meet(self._mask, *ends, self.rules, heads=heads)
 
-  def seen(self, i: Array, j: Array) -> Array:
+  def seen(self, at: At) -> Array:
     """Whether anybody may look at anybody."""
-    return jnp.any(self._meet(i, j).allowed)
+    return jnp.any(self._meet(at).allowed)
 
-  def rows(self, q: Array, k: Array, rows: Rows, i: Array, j: Array) -> Rows:
+  def rows(self, q: Array, k: Array, rows: Rows, at: At) -> Rows:
     """What is known of the rows, this block included."""
-    scores, allowed, _ = self.scores(q, k, i, j)
+    scores, allowed, _ = self.scores(q, k, at)
     return self._joined(scores, allowed, rows)
 
   def online(
@@ -64,11 +75,10 @@ class Block:
     v: Array,
     rows: Rows,
     above: Array,
-    i: Array,
-    j: Array,
+    at: At,
   ) -> tuple[Rows, Array]:
     """Rows, and what is read before it is divided, this block included."""
-    scores, allowed, pairs = self.scores(q, k, i, j)
+    scores, allowed, pairs = self.scores(q, k, at)
     joined = self._joined(scores, allowed, rows)
     weights = self.rules.normalizer.numerators(scores, joined)
     weights = jnp.where(allowed, weights, 0.0)
@@ -76,10 +86,10 @@ class Block:
     return joined, above * jnp.exp(rows.top - joined.top) + read
 
   def read(
-    self, q: Array, k: Array, v: Array, rows: Rows, i: Array, j: Array
+    self, q: Array, k: Array, v: Array, rows: Rows, at: At
   ) -> tuple[Array, Array]:
     """What is read from this block, and its part of the rows' totals."""
-    scores, allowed, pairs = self.scores(q, k, i, j)
+    scores, allowed, pairs = self.scores(q, k, at)
     normalizer = self.rules.normalizer
     weights = normalizer.share(scores, allowed, rows).astype(jnp.float32)
     if self.rules.weights is not None:
@@ -111,17 +121,12 @@ def swapped(x: Array) -> Array:
   return jnp.swapaxes(x, 1, 2)
 
 
-def sliced(tree: Any, number: Array, size: int, axis: int) -> Any:
-  """Slice `number` of all arrays, all of one `size`."""
-  return jax.tree.map(
-    lambda x: jax.lax.dynamic_slice_in_dim(x, number * size, size, axis), tree
-  )
-
-
 def _part(side: Side, number: Array, size: int) -> Side:
   """Slice `number` of a side; its indices are known from here on."""
-  index = side.indices
-  part: Side = sliced(side._replace(indices=None), number, size, 1)
-  if index is None:
-    return part._replace(indices=number * size + jnp.arange(size)[None, :])
-  return part._replace(indices=sliced(index, number, size, 1))
+  start = number * size
+  part: Side = jax.tree.map(
+    lambda x: jax.lax.dynamic_slice_in_dim(x, start, size, 1), side
+  )
+  if side.indices is None:
+    return part._replace(indices=start + jnp.arange(size)[None, :])
+  return part

@@ -9,11 +9,14 @@ import numpy as np
 from research.masks import Mask
 
 _SIZES = (64, 128, 256, 512)
+_WIDEST = 256
+"""Of keys: blocks of more were seen to be slower."""
+
 _MOST = 2**23
 """How many scores a block may have: several arrays of 32 MiB are there at once,
 and for each member of a `vmap`, of which nothing is known here."""
 
-_NEAR, _FAR = 2**20, 0.1
+_NEAR, _FAR = 2**19, 0.07
 """How many scores of a block stay near a core, and by how much the time of a
 score grows with each doubling beyond."""
 
@@ -21,9 +24,9 @@ _SHARED, _ALONE = 2**17, 1.4
 """From so many pairs on two cores were seen to share a product (XLA's YNNPACK),
 however many heads there are, and how much longer a score takes below."""
 
-_QUERY, _KEY, _BLOCK = 10, 50, 10_000
+_QUERY, _KEY, _BLOCK = 30, 50, 20_000
 """What a query and a key of a block cost beside its scores, and a block beside
-all, in scores. These numbers are fitted to times of 15 cases on two cores."""
+all, in scores. These numbers are fitted to times of 12 cases on two cores."""
 
 
 class Blocks(NamedTuple):
@@ -33,15 +36,19 @@ class Blocks(NamedTuple):
     size: of a block, (queries, keys).
     full: the blocks in which everybody may look at everybody, [n 2].
     partial: the blocks in which somebody may, [n 2]. All others are empty.
+    groups: into how many the heads are divided, one a block.
   """
 
   size: tuple[int, int]
   full: np.ndarray
   partial: np.ndarray
+  groups: int = 1
 
 
 @functools.lru_cache(maxsize=256)
-def blocks(mask: Mask | None, t: int, s: int, maps: int) -> Blocks:
+def blocks(
+  mask: Mask | None, t: int, s: int, maps: int, heads: int = 1
+) -> Blocks:
   """The cheapest cover of what a mask leaves of `t` queries and `s` keys.
 
   Args:
@@ -50,13 +57,22 @@ def blocks(mask: Mask | None, t: int, s: int, maps: int) -> Blocks:
     t: the number of queries.
     s: the number of keys.
     maps: batch times heads: how many scores a pair has.
+    heads: how many there are that need not be in one block.
   """
   grain = _SIZES[0]
   some, every = _grains(mask, t, s, grain)
-  sizes = [(rows, columns) for rows in _sizes(t) for columns in _sizes(s)]
-  fits = [size for size in sizes if size[0] * size[1] * maps <= _MOST]
-  covers = [_cover(some, every, grain, size) for size in fits or sizes[:1]]
-  return min(covers, key=lambda cover: _cost(cover, maps))
+  keys = [size for size in _sizes(s) if size <= _WIDEST]
+  sizes = [(rows, columns) for rows in _sizes(t) for columns in keys]
+  covers = [_cover(some, every, grain, size) for size in sizes]
+  found = [c._replace(groups=n) for n in _groups(heads) for c in covers]
+  fits = [c for c in found if math.prod(c.size) * maps <= _MOST * c.groups]
+  smallest = covers[0]._replace(groups=_groups(heads)[-1])
+  return min(fits or [smallest], key=lambda cover: _cost(cover, maps))
+
+
+def _groups(heads: int) -> list[int]:
+  """Into how many groups of one size heads can be divided."""
+  return [n for n in range(1, heads + 1) if heads % n == 0]
 
 
 def _sizes(length: int) -> list[int]:
@@ -67,6 +83,7 @@ def _sizes(length: int) -> list[int]:
 
 def _cost(cover: Blocks, maps: int) -> float:
   """The time that a cover takes, in scores of one head and example."""
+  maps //= cover.groups
   count = len(cover.full) + len(cover.partial)
   rows, columns = cover.size
   pairs = rows * columns

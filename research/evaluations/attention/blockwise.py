@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from research.evaluations.attention.base import GroupValues, Rules, Side
-from research.evaluations.attention.block import Block, swapped
+from research.evaluations.attention.block import At, Block, swapped
 from research.evaluations.attention.blocks import Blocks, blocks
 from research.evaluations.attention.closure import hoist
 from research.evaluations.attention.mesh import alike, check_auto
@@ -30,6 +30,7 @@ def blockwise(
   key: Side,
   mask: Mask,
   rules: Rules,
+  heads: int = 1,
 ) -> Float[Array, "b t heads v"]:
   """What the queries read, as `dense` has it, in O(t + s) memory.
 
@@ -47,7 +48,7 @@ def blockwise(
   known = query.indices is None and key.indices is None
   # Of a batch without a number (`jax.export`) one example is counted.
   batch = q.shape[0] if isinstance(q.shape[0], int) else 1
-  cover = blocks(mask if known else None, t, s, batch * q.shape[2])
+  cover = blocks(mask if known else None, t, s, batch * q.shape[2], heads)
   more = -t % cover.size[0], -s % cover.size[1]
   plain = key.segments is None
   if any(more) and plain:  # nobody may look at what is added
@@ -96,6 +97,7 @@ def _phases(
   at the end, where no block is full.
   """
   query, key = sides
+  heads = tensors[0].shape[1] // cover.groups if cover.groups > 1 else None
   skips = not plain or rules.mask_mod is not None
   free = query._replace(segments=None), key._replace(segments=None)
   parts = [(cover.partial, mask, sides), (cover.full, Full(), free)]
@@ -107,39 +109,46 @@ def _phases(
   found = []
   for where, rule, ends in parts:
     if len(where):
-      block = Block(cover.size, ends, rule, rules)
-      found.append(_phase(where.astype(np.int32), block, tensors, skips))
+      block = Block(cover.size, heads, ends, rule, rules)
+      each = _in_groups(where.astype(np.int32), cover.groups)
+      found.append(_phase(each, cover.groups, block, tensors, skips))
   return found
 
 
+def _in_groups(where: np.ndarray, groups: int) -> np.ndarray:
+  """Blocks [n 2] of each group of heads, [n 3]."""
+  return np.concatenate([np.insert(where, 0, g, axis=1) for g in range(groups)])
+
+
 def _phase(
-  where: np.ndarray, block: Block, tensors: Tensors, skips: bool
+  where: np.ndarray, groups: int, block: Block, tensors: Tensors, skips: bool
 ) -> Phase:
   size = block.size
   q, k, v = (
-    x[:, :, :n]
+    x[:, : x.shape[1] // groups, :n]
     for x, n in zip(tensors, (size[0], size[1], size[1]), strict=True)
   )
-  at = jnp.int32(0), jnp.int32(0)
-  found = hoist(block.scores, q, k, *at)
+  at = At(jnp.int32(0), jnp.int32(0), jnp.int32(0))
+  found = hoist(block.scores, q, k, at)
   scores = found.shapes[0]
   number = _zeros(scores.shape[:3] + (1,))
   number = alike(number, q, k, v, found.captured)
   rows = Rows(number, number)
-  whole = alike(_zeros(scores.shape[:2] + (tensors[0].shape[2], 1)), number)
-  read = hoist(block.read, q, k, v, rows, *at)
+  whole = alike(_zeros((*tensors[0].shape[:3], 1)), number)
+  read = hoist(block.read, q, k, v, rows, at)
   above = alike(_zeros(read.shapes[0].shape), number)
   online = block.rules.normalizer.online and block.rules.weights is None
   return Phase(
     where,
     size,
+    groups,
     online,
-    hoist(block.online, q, k, v, rows, above, *at)
+    hoist(block.online, q, k, v, rows, above, at)
     if online
-    else hoist(block.rows, q, k, rows, *at),
+    else hoist(block.rows, q, k, rows, at),
     read,
     hoist(block.divisor, Rows(whole, whole)),
-    hoist(block.seen, *at) if skips else None,
+    hoist(block.seen, at) if skips else None,
   )
 
 

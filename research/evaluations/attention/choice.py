@@ -119,6 +119,16 @@ def _unblockable(parts: Parts) -> str | None:
   return None
 
 
+def heads_apart(parts: Parts) -> bool:
+  """Whether some heads may be taken at a time, as no part knows them all."""
+  if jax.default_backend() != "cpu":  # where nothing was measured
+    return False
+  single = parts._replace(normalizer=Softmax(), score_mod=kept, weight_mod=kept)
+  return (
+    type(parts.normalizer) is Softmax and _unknown_to_libraries(single) is None
+  )
+
+
 def _unknown_to_libraries(parts: Parts) -> str | None:
   """The first part that is no softmax of scaled products."""
   position = type(parts.position)

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Int
 
 from research.evaluations.attention.mesh import check_auto
 from research.shapes import KeyPositions, Positions
@@ -39,7 +39,7 @@ def change(
   scores: Array,
   positions_q: Positions,
   positions_k: KeyPositions,
-  maps: int = 1,
+  heads: Int[Array, "h"],
 ) -> Array:
   """`function` of every score, or of every weight.
 
@@ -49,7 +49,7 @@ def change(
     scores: Float32[b h t s].
     positions_q: of the queries.
     positions_k: of the keys.
-    maps: how many of the h maps belong to each head.
+    heads: to which one each of the h maps belongs.
 
   Raises:
     ValueError: another shape or dtype than that of a score; scores over an
@@ -57,27 +57,22 @@ def change(
   """
   check_auto(name, scores)
   call = _one(name, function, jnp.dtype(jnp.float32))
-  where = _where(scores.shape[0], scores.shape[1], maps)
-  return _all(call, 1)(scores, *where, positions_q, positions_k)
+  where = jnp.arange(scores.shape[0]), heads, positions_q, positions_k
+  return _all(call, 1)(scores, *where)
 
 
 def permit(
   name: str,
   function: Modification,
-  heads: int,
   positions_q: Positions,
   positions_k: KeyPositions,
-  maps: int = 1,
+  heads: Int[Array, "h"],
 ) -> Bool[Array, "b h t s"]:
   """Whom `function` allows; arguments and errors are those of `change`."""
   check_auto(name, positions_q, positions_k)
   call = _one(name, function, jnp.dtype(bool))
-  where = _where(positions_q.shape[0], heads, maps)
-  return _all(call, 0)(*where, positions_q, positions_k)
-
-
-def _where(batch: int, heads: int, maps: int) -> tuple[Array, Array]:
-  return jnp.arange(batch), jnp.arange(heads) // maps
+  examples = jnp.arange(positions_q.shape[0])
+  return _all(call, 0)(examples, heads, positions_q, positions_k)
 
 
 def _all(call: Modification, given: int) -> Modification:

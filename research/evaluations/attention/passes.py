@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from research.evaluations.attention.backward import Kept, backward_pass
+from research.evaluations.attention.block import At
 from research.evaluations.attention.closure import Hoisted
 from research.evaluations.attention.mesh import alike
 from research.evaluations.attention.sweeps import (
@@ -59,8 +60,9 @@ def _forward(
   rows = Rows(
     jnp.full(number, NOBODY, jnp.float32), jnp.zeros(number, jnp.float32)
   )
-  shape = first.read.shapes[0].shape
-  read = jnp.zeros(shape[:2] + number[2:3] + shape[3:], jnp.float32)
+  batch, heads, _, width = first.read.shapes[0].shape
+  whole = batch, heads * first.groups, number[2], width
+  read = jnp.zeros(whole, jnp.float32)
   rows, read = alike((rows, read), tensors, captured)
   seen = [*map(asked, phases, captured)]
   each = [*zip(phases, captured, seen, strict=True)]
@@ -81,10 +83,10 @@ def _forward(
 def _online(phase: Phase, own: Captured, tensors: Tensors) -> Step:
   """Rows and what is read, put together as blocks come."""
 
-  def step(carry: Any, i: Array, j: Array) -> Any:
-    given = *parts(phase, tensors, i, j), *rows_at(carry, i, phase)
-    new = phase.forward.call(own["forward"], *given, i, j)
-    return put(carry, new, i, phase)
+  def step(carry: Any, at: At) -> Any:
+    given = *parts(phase, tensors, at), *rows_at(carry, at, phase)
+    new = phase.forward.call(own["forward"], *given, at)
+    return put(carry, new, at, at.row)
 
   return step
 
@@ -92,11 +94,11 @@ def _online(phase: Phase, own: Captured, tensors: Tensors) -> Step:
 def _know(phase: Phase, own: Captured, tensors: Tensors) -> Step:
   """What has to be known of the rows."""
 
-  def step(rows: Rows, i: Array, j: Array) -> Rows:
-    q, k, _ = parts(phase, tensors, i, j)
-    given = q, k, rows_at(rows, i, phase)
-    new = phase.forward.call(own["forward"], *given, i, j)
-    return put(rows, new, i, phase)
+  def step(rows: Rows, at: At) -> Rows:
+    q, k, _ = parts(phase, tensors, at)
+    given = q, k, rows_at(rows, at, phase)
+    new = phase.forward.call(own["forward"], *given, at)
+    return put(rows, new, at, at.row)
 
   return step
 
@@ -104,9 +106,9 @@ def _know(phase: Phase, own: Captured, tensors: Tensors) -> Step:
 def _add(phase: Phase, own: Captured, tensors: Tensors, rows: Rows) -> Step:
   """What is read, all rows being known."""
 
-  def step(read: Array, i: Array, j: Array) -> Array:
-    given = *parts(phase, tensors, i, j), rows_at(rows, i, phase)
-    more = phase.read.call(own["read"], *given, i, j)[0]
-    return put(read, rows_at(read, i, phase) + more, i, phase)
+  def step(read: Array, at: At) -> Array:
+    given = *parts(phase, tensors, at), rows_at(rows, at, phase)
+    more = phase.read.call(own["read"], *given, at)[0]
+    return put(read, rows_at(read, at, phase) + more, at, at.row)
 
   return step

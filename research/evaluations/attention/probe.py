@@ -115,15 +115,16 @@ def _probe(
   allowed = np.broadcast_to(allowed, [place.size for place in places])
   allowed = allowed[None, None]
   queries, keys = (_positions(place, batch, axes) for place in places)
+  each = jnp.arange(heads)
   if mask_mod is not everybody:
     call = _started(mask_mod, queries[0, 0])
-    more = permit("mask_mod", call, heads, queries, keys)
+    more = permit("mask_mod", call, queries, keys, each)
     allowed = allowed & np.asarray(more)
   call = _started(function, queries[0, 0], jnp.float32(0.0))
   title = _title(name, function)
 
   def all_of(scores: Array) -> Array:
-    return change(name, call, scores, queries, keys)
+    return change(name, call, scores, queries, keys, each)
 
   # What is forbidden has a weight of one when it is changed (`rules.py`).
   tried = [

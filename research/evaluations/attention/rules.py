@@ -128,9 +128,9 @@ class _Made:
       given = jnp.where(pairs.allowed, weights, 1.0)
       changed = self._changed("weight_mod", given, pairs)
       weights = jnp.where(pairs.allowed, changed, 0.0)
-    batch, _, *rows = weights.shape
+    batch, maps, *rows = weights.shape
     found = self.parts.joint.after(weights, self.key_width)
-    return shaped("joint.after", found, (batch, self.heads, *rows))
+    return shaped("joint.after", found, (batch, maps // self.maps, *rows))
 
   def read(
     self, weights: Weights, v: GroupValues, pairs: Pairs
@@ -147,19 +147,21 @@ class _Made:
     more = self.parts.position.values(weights, v.shape[-1], pairs)
     return y if more is None else y + more
 
-  def mask_mod(self, positions_q: Array, positions_k: Array) -> Allowed:
-    return permit(
-      "mask_mod",
-      self.parts.mask_mod,
-      self.heads * self.maps,
-      positions_q,
-      positions_k,
-      self.maps,
-    )
+  def mask_mod(
+    self, positions_q: Array, positions_k: Array, maps: Array | None
+  ) -> Allowed:
+    where = positions_q, positions_k, self._heads(maps)
+    return permit("mask_mod", self.parts.mask_mod, *where)
 
   def _changed(self, name: str, scores: Scores, pairs: Pairs) -> Scores:
-    where = pairs.positions_q, pairs.positions_k
-    return change(name, getattr(self.parts, name), scores, *where, self.maps)
+    where = pairs.positions_q, pairs.positions_k, self._heads(pairs.heads)
+    return change(name, getattr(self.parts, name), scores, *where)
+
+  def _heads(self, maps: Array | None) -> Array:
+    """The head of each map, of all or of some."""
+    if maps is None:
+      maps = jnp.arange(self.heads * self.maps)
+    return maps // self.maps
 
 
 def share(x: SharedKeys, times: int, maps: int) -> Float[Array, "b s h k"]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from research.evaluations.attention.block import sliced
+from research.evaluations.attention.block import At
 from research.evaluations.attention.closure import Hoisted
 
 Tensors = tuple[Array, Array, Array]
@@ -20,12 +20,14 @@ Captured = dict[str, tuple[Array, ...]]
 Seen = Array | None
 """Bool[n], the blocks of a phase in which somebody may look at somebody."""
 
-Step = Callable[[Any, Array, Array], Any]
-"""(carry, i, j) → carry: the work on block (i, j)."""
+Step = Callable[[Any, At], Any]
+"""(carry, at) → carry: the work on one block."""
 
 
 class Phase(NamedTuple):
-  """Blocks [n 2] that are computed alike, and the functions of one.
+  """Blocks [n 3] that are computed alike, and the functions of one.
+
+  A block is of some queries and keys, and of all heads or of one of `groups`.
 
   What a function closes over is an argument of it: `read` and `seen` are those
   of `Block`, `divisor` that of the normaliser. `forward` is `Block.online`
@@ -35,6 +37,7 @@ class Phase(NamedTuple):
 
   blocks: np.ndarray
   size: tuple[int, int]
+  groups: int
   online: bool
   forward: Hoisted
   read: Hoisted
@@ -49,7 +52,7 @@ def asked(phase: Phase, own: Captured) -> Seen:
   call, captured = phase.seen.call, jax.lax.stop_gradient(own["seen"])
 
   def one(block: Array) -> Array:
-    found: Array = call(captured, block[0], block[1])
+    found: Array = call(captured, At(*block))
     return found
 
   return _in_any(jax.lax.map(one, jnp.asarray(phase.blocks)))
@@ -70,10 +73,10 @@ def sweep(phase: Phase, seen: Seen, step: Step, carry: Any) -> Any:
   """The blocks of a phase that are seen, one after another."""
 
   def one(carry: Any, block: tuple[Array, Seen]) -> tuple[Any, None]:
-    (i, j), look = block
+    at, look = block
 
     def work(carry: Any) -> Any:
-      return step(carry, i, j)
+      return step(carry, At(*at))
 
     if look is None:
       return work(carry), None
@@ -82,21 +85,41 @@ def sweep(phase: Phase, seen: Seen, step: Step, carry: Any) -> Any:
   return jax.lax.scan(one, carry, (jnp.asarray(phase.blocks), seen))[0]
 
 
-def parts(phase: Phase, tensors: Tensors, i: Array, j: Array) -> Tensors:
-  """Queries of row i, keys and values of column j."""
+def parts(phase: Phase, tensors: Tensors, at: At) -> Tensors:
+  """The queries of a block, its keys and its values."""
   q, k, v = tensors
-  k, v = sliced((k, v), j, phase.size[1], 2)
-  return sliced(q, i, phase.size[0], 2), k, v
+  return rows_at(q, at, phase), *columns_at((k, v), at, phase)
 
 
-def rows_at(tree: Any, i: Array, phase: Phase) -> Any:
-  """Row i of all arrays."""
-  return sliced(tree, i, phase.size[0], 2)
+def rows_at(tree: Any, at: At, phase: Phase) -> Any:
+  """The rows of a block, of all arrays."""
+  return _sliced(tree, at.group, at.row, phase.groups, phase.size[0])
 
 
-def put(tree: Any, new: Any, number: Array, phase: Phase, side: int = 0) -> Any:
-  """`tree` with slice `number` replaced."""
-  start = number * phase.size[side]
-  return jax.tree.map(
-    lambda x, y: jax.lax.dynamic_update_slice_in_dim(x, y, start, 2), tree, new
-  )
+def columns_at(tree: Any, at: At, phase: Phase) -> Any:
+  """Its columns likewise."""
+  return _sliced(tree, at.group, at.column, phase.groups, phase.size[1])
+
+
+def _sliced(
+  tree: Any, group: Array, number: Array, groups: int, size: int
+) -> Any:
+  zero = jnp.zeros_like(number)
+
+  def one(x: Array) -> Array:
+    sizes = x.shape[0], x.shape[1] // groups, size, x.shape[3]
+    start = zero, group * sizes[1], number * size, zero
+    return jax.lax.dynamic_slice(x, start, sizes)
+
+  return jax.tree.map(one, tree)
+
+
+def put(tree: Any, new: Any, at: At, number: Array) -> Any:
+  """`tree` with slice `number` replaced, in the heads of a block."""
+  zero = jnp.zeros_like(number)
+
+  def one(x: Array, y: Array) -> Array:
+    start = zero, at.group * y.shape[1], number * y.shape[2], zero
+    return jax.lax.dynamic_update_slice(x, y, start)
+
+  return jax.tree.map(one, tree, new)

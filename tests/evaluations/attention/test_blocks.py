@@ -1,5 +1,7 @@
 """The blocks that are looked at hold every allowed pair, once."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -85,10 +87,20 @@ def test_blocks_of_a_narrow_window_are_smaller():
   assert len(cover.full) and len(cover.partial)
 
 
-@pytest.mark.parametrize("maps", [1, 8, 32, 128, 1024])
-def test_a_block_has_no_more_scores_than_it_may(maps):
-  rows, columns = blocks(Causal(), 4096, 4096, maps).size
-  assert rows * columns * maps <= subject._MOST
+@pytest.mark.parametrize("heads", [1, 8])
+@pytest.mark.parametrize("batch", [1, 8, 32, 128, 1024])
+def test_a_block_has_no_more_scores_than_it_may(batch, heads):
+  maps = batch * heads
+  cover = blocks(Causal(), 4096, 4096, maps, heads)
+  assert math.prod(cover.size) * maps <= subject._MOST * cover.groups
+
+
+@pytest.mark.parametrize("heads", [1, 6, 8])
+def test_heads_are_divided_where_a_block_of_all_would_be_large(heads):
+  many, few = (blocks(Causal(), 1024, 1024, n, heads) for n in (96, heads))
+  assert heads % many.groups == 0 and (many.groups > 1) == (heads > 1)
+  assert few.groups <= many.groups
+  assert subject._groups(6) == [1, 2, 3, 6]
 
 
 @pytest.mark.parametrize("maps", [1, 8, 32])

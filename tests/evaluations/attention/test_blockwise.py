@@ -19,9 +19,15 @@ GIVEN = drawn(T, T)
 Q, KEYS, VALUES, BIAS, SEED = GIVEN
 
 
+APART = pytest.mark.parametrize(
+  "small_blocks", [False, True], ids=["together", "apart"], indirect=True
+)
+"""All heads in a block, and one in each."""
+
+
 @pytest.fixture(autouse=True)
-def small_blocks():
-  with blocks_of(4):
+def small_blocks(request):
+  with blocks_of(4, apart=getattr(request, "param", False)):
     yield
 
 
@@ -52,12 +58,14 @@ def test_it_agrees_with_float64(mask, t, s):
   check(found, reference(*given, seen(mask, t, s)))
 
 
+@APART
 def test_groups_of_heads_share_keys():
   given = drawn(T, T, heads=6)
   found = ours("blockwise", given, mask=Causal())
   check(found, reference(*given, seen(Causal(), T, T)))
 
 
+@APART
 def test_segments_do_not_interact():
   segments = np.array([[1] * 5 + [2] * 6, [1, 1, 2, 2, 2, 2, 3, 3, 0, 0, 0]])
   same = segments[:, :, None] == segments[:, None, :]
@@ -147,6 +155,7 @@ def test_sums_of_bfloat16_are_float32():
   )
 
 
+@APART
 def test_two_passes_and_their_gradient():
   """Weights changed before they read: w + w² tanh(c_h (t − s))."""
   speed = jnp.asarray([0.3, 0.7])
@@ -169,6 +178,7 @@ def test_two_passes_and_their_gradient():
   assert np.abs(run("blockwise")[1][3]).min() > 1e-3
 
 
+@APART
 def test_gradients_reach_what_is_closed_over():
   generator = np.random.default_rng(9)
   table = jnp.asarray(generator.normal(size=(3, 3)), jnp.float32)
@@ -200,6 +210,7 @@ def test_gradients_reach_what_is_closed_over():
   assert np.abs(found[1][1]).min() > 1e-2
 
 
+@APART
 def test_under_vmap():
   """Over examples, and over what is closed over; with the gradient."""
   rates = jnp.asarray([[0.1, 0.4], [0.0, 1.0], [2.0, 0.3]])

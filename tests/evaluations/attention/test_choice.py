@@ -10,7 +10,12 @@ import pytest
 
 from research.attention.layer import Attention
 from research.evaluations.attention.attend import attention
-from research.evaluations.attention.choice import check_form, choose, obstacle
+from research.evaluations.attention.choice import (
+  check_form,
+  choose,
+  heads_apart,
+  obstacle,
+)
 from research.evaluations.attention.rules import Parts
 from research.heads.differential import Differential
 from research.heads.talking import Talking
@@ -65,6 +70,14 @@ KNOWN = {
   "position": [Rotary()],
   "mask_mod": [before],
 }
+MODS = {"score_mod": [halved], "weight_mod": [halved]}
+APART = KNOWN | MODS | {"normalizer": [Softmax(cap=3.0)]}
+TOGETHER = {
+  "score": [Additive(), Cosine(), Bent()],
+  "normalizer": [SoftmaxSink(), ReLU()],
+  "position": [ALiBi(), ShawRelative(reach=2)],
+  "joint": [Talking(), Differential()],
+}
 
 
 def table(parts: dict[str, list[Any]]) -> list[Any]:
@@ -106,6 +119,21 @@ def test_what_the_library_knows(name, part):
   parts = Parts()._replace(**{name: part})
   assert choose("library", parts, 8, 8).form == "library"
   assert choose("blockwise", parts, 8, 8) == ("blockwise", "it was asked for")
+
+
+@pytest.mark.parametrize(
+  ("table", "apart"), [(APART, True), (TOGETHER, False)], ids=["apart", "not"]
+)
+def test_heads_are_apart_where_no_part_knows_them_all(table, apart):
+  for name, choices in table.items():
+    for part in choices:
+      assert heads_apart(Parts()._replace(**{name: part})) == apart
+
+
+def test_heads_stay_together_where_nothing_was_measured(monkeypatch):
+  assert heads_apart(Parts())
+  monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+  assert not heads_apart(Parts())
 
 
 @pytest.mark.parametrize("name", ["normalizer", "position"])

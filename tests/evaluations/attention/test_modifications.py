@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from research.evaluations.attention.attend import attention
+from research.evaluations.attention.base import Side, meet
 from research.evaluations.attention.modifications import change, permit
-from research.masks import Causal
+from research.evaluations.attention.rules import Parts, rules
+from research.heads.differential import Differential
+from research.masks import Causal, Full
 from tests.tolerance import assert_close
 
 B, H, T, S = 2, 3, 4, 5
+HEADS = jnp.arange(H)
 SCORES = np.random.default_rng(3).normal(size=(B, H, T, S)).astype(np.float32)
 AT_Q = jnp.asarray([[4, 5, 6, 9], [0, 1, 2, 3]])
 AT_K = jnp.asarray([[2, 4, 5, 6, 9], [0, 1, 2, 3, 7]])
@@ -35,7 +39,7 @@ def test_a_score_arrives_with_its_place():
     place = ((batch * 10 + head) * 10 + query) * 10 + key
     return jnp.where(score > 0, place.astype(jnp.float32), -score)
 
-  found = change("score_mod", seen, jnp.asarray(SCORES), AT_Q, AT_K)
+  found = change("score_mod", seen, jnp.asarray(SCORES), AT_Q, AT_K, HEADS)
   integer = ((), jnp.dtype(jnp.int32))
   assert kinds == [[((), jnp.dtype(jnp.float32)), *[integer] * 4]]
   batch, head, _, _ = WHERE
@@ -47,17 +51,22 @@ def test_the_maps_of_a_head_have_its_number():
   def numbered(score: Any, batch: Any, head: Any, *_: Any) -> Any:
     return head.astype(jnp.float32)
 
-  scores = jnp.zeros((1, 6, 1, 1))
-  one = jnp.zeros((1, 1), int)
-  found = change("score_mod", numbered, scores, one, one, maps=2)
+  def second(batch: Any, head: Any, *_: Any) -> Any:
+    return head == 1
+
+  parts = Parts(joint=Differential(), score_mod=numbered, mask_mod=second)
+  made = rules(parts, 3, 3, 2)
+  one, vectors = Side(jnp.zeros((1, 1), int)), jnp.ones((1, 1, 6, 2))
+  found, allowed = made.scores(vectors, vectors, meet(Full(), one, one, made))
   assert found[0, :, 0, 0].tolist() == [0, 0, 1, 1, 2, 2]
+  assert allowed[0, :, 0, 0].tolist() == [False] * 2 + [True] * 2 + [False] * 2
 
 
 def test_a_pair_arrives_with_its_place():
   def seen(batch: Any, head: Any, query: Any, key: Any) -> Any:
     return (batch == 1) & (head != 2) & (query + 4 > 2 * key)
 
-  found = permit("mask_mod", seen, H, AT_Q, AT_K)
+  found = permit("mask_mod", seen, AT_Q, AT_K, HEADS)
   batch, head, _, _ = WHERE
   wanted = (batch == 1) & (head != 2)
   wanted = wanted & (places(AT_Q, 2) + 4 > 2 * places(AT_K, 3))
@@ -72,7 +81,8 @@ def test_positions_on_a_grid_arrive_as_vectors():
     assert query.shape == key.shape == (2,)
     return score - jnp.sum(jnp.abs(query - key)).astype(jnp.float32)
 
-  found = change("score_mod", taxicab, jnp.zeros((1, 1, 4, 4)), grid, grid)
+  where = grid, grid, HEADS[:1]
+  found = change("score_mod", taxicab, jnp.zeros((1, 1, 4, 4)), *where)
   wanted = [[0, 1, 1, 2], [1, 0, 2, 1], [1, 2, 0, 1], [2, 1, 1, 0]]
   np.testing.assert_array_equal(found[0, 0], -np.asarray(wanted))
 
