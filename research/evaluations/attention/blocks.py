@@ -10,13 +10,13 @@ from research.masks import Mask
 
 _SIZES = (64, 128, 256, 512)
 _WIDEST = 256
-"""Of keys: blocks of more were seen to be slower."""
+"""How many keys a block of some of the heads may have; more were slower."""
 
 _MOST = 2**23
 """How many scores a block may have: several arrays of 32 MiB are there at once,
 and for each member of a `vmap`, of which nothing is known here."""
 
-_NEAR, _FAR = 2**19, 0.07
+_NEAR, _FAR = 2**19, 0.05
 """How many scores of a block stay near a core, and by how much the time of a
 score grows with each doubling beyond."""
 
@@ -24,9 +24,9 @@ _SHARED, _ALONE = 2**17, 1.4
 """From so many pairs on two cores were seen to share a product (XLA's YNNPACK),
 however many heads there are, and how much longer a score takes below."""
 
-_QUERY, _KEY, _BLOCK = 30, 50, 20_000
+_QUERY, _KEY, _BLOCK = 30, 50, 10_000
 """What a query and a key of a block cost beside its scores, and a block beside
-all, in scores. These numbers are fitted to times of 12 cases on two cores."""
+all, in scores. These numbers are fitted to times of 17 cases on two cores."""
 
 
 class Blocks(NamedTuple):
@@ -61,10 +61,14 @@ def blocks(
   """
   grain = _SIZES[0]
   some, every = _grains(mask, t, s, grain)
-  keys = [size for size in _sizes(s) if size <= _WIDEST]
-  sizes = [(rows, columns) for rows in _sizes(t) for columns in keys]
+  sizes = [(rows, columns) for rows in _sizes(t) for columns in _sizes(s)]
   covers = [_cover(some, every, grain, size) for size in sizes]
-  found = [c._replace(groups=n) for n in _groups(heads) for c in covers]
+  found = [
+    cover._replace(groups=n)
+    for n in _groups(heads)
+    for cover in covers
+    if n == 1 or cover.size[1] <= _WIDEST
+  ]
   fits = [c for c in found if math.prod(c.size) * maps <= _MOST * c.groups]
   smallest = covers[0]._replace(groups=_groups(heads)[-1])
   return min(fits or [smallest], key=lambda cover: _cost(cover, maps))
@@ -83,10 +87,10 @@ def _sizes(length: int) -> list[int]:
 
 def _cost(cover: Blocks, maps: int) -> float:
   """The time that a cover takes, in scores of one head and example."""
-  maps //= cover.groups
   count = len(cover.full) + len(cover.partial)
   rows, columns = cover.size
   pairs = rows * columns
+  maps //= cover.groups
   score = 1 + _FAR * max(0.0, math.log2(pairs * maps / _NEAR))
   if pairs < _SHARED:
     score *= _ALONE
