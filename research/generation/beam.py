@@ -130,7 +130,9 @@ class Beam(Way):
     # Of NaN the positive one is first in order, so that it cannot pass unseen.
     wrong = jnp.any(jnp.isnan(gained), axis=-1, keepdims=True)
     total = state.scores[..., None] + jnp.where(wrong, jnp.nan, gained)
-    scores, index = jax.lax.top_k(total.reshape(batch, -1), self.width)
+    total = jnp.where(_going(state)[..., None], total, -jnp.inf)
+    total = total.reshape(batch, -1)
+    scores, index = jax.lax.top_k(total, self.width)
     parent, token = index // classes, index % classes
     tokens = jnp.take_along_axis(state.tokens, parent[..., None], axis=1)
     tokens = jax.lax.dynamic_update_slice_in_dim(

@@ -4,14 +4,16 @@ import functools
 import itertools
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from research.attention.layer import Attention
 from research.generation.beam import Beam
 from research.generation.generate import beams, generate
-from research.places import Places
+from research.places import Places, gather
 from tests.generation.subjects import small
 from tests.tolerance import assert_close
 
@@ -164,3 +166,24 @@ def test_outputs_that_are_not_finite_have_no_score(wrong, end):
   assert np.isnan(found.scores[0]).all() and np.isnan(best.scores[0])
   for one, other in zip(found, sound, strict=True):
     np.testing.assert_array_equal(one[1], other[1])
+
+
+class Bare(Attention):
+  """Gives NaN on padding."""
+
+  @nn.compact
+  def __call__(self, x, places, **more):
+    y = super().__call__(x, places, **more)
+    valid = gather(places.valid, more.get("at"))
+    return jnp.where(valid[..., None], y, jnp.nan)
+
+
+def test_what_a_line_that_there_is_none_of_gives_is_not_looked_at():
+  """A line that has ended goes on as padding."""
+  bare = small(Bare(), layers=1, vocabulary=C, classes=C)
+  variables, given = variables_of(0, 4), {"length": 3, "lengths": LENGTHS}
+  given |= {"end": 2, "how": Beam(width=3)}
+  wanted = beams(MODEL, variables, PROMPT, **given)
+  found = beams(bare, variables, PROMPT, **given)
+  for one, other in zip(found, wanted, strict=True):
+    np.testing.assert_array_equal(one, other)

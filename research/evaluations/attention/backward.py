@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from research.evaluations.attention.block import At
-from research.evaluations.attention.mesh import alike
+from research.evaluations.attention.mesh import alike, has_slope
 from research.evaluations.attention.sweeps import (
   Captured,
   Phase,
@@ -56,7 +56,7 @@ def backward_pass(
   sums = tuple(map(_nothing, tensors))
   slopes = []
   for phase, own, look in zip(phases, captured, seen, strict=True):
-    inner = [_nothing(x) for x in filter(_has_slope, own["read"])]
+    inner = [_nothing(x) for x in filter(has_slope, own["read"])]
     step = _slopes(phase, own, tensors, rows, (slope, total))
     sums, inner = sweep(phase, look, step, (sums, inner))
     slopes.append({name: None for name in own} | {"read": _whole(own, inner)})
@@ -124,7 +124,7 @@ def _slopes(
       given = *tensors, rows_at(rows, at, phase)
       return phase.read.call(_whole(own, inner, own), *given, at)
 
-    given = parts(phase, tensors, at), [*filter(_has_slope, own["read"])]
+    given = parts(phase, tensors, at), [*filter(has_slope, own["read"])]
     more = jax.vjp(read, *given)[1](rows_at(slopes, at, phase))
     (new_q, new_k, new_v), inner = jax.tree.map(jnp.add, old, more)
     q = put(q, new_q, at, at.row)
@@ -141,7 +141,7 @@ def _whole(
   left = iter(inner)
   return tuple(
     next(left).astype(x.dtype)
-    if _has_slope(x)
+    if has_slope(x)
     else (None if rest is None else x)
     for x in own["read"]
   )
@@ -150,7 +150,3 @@ def _whole(
 def _nothing(x: Array) -> Array:
   """Zeros to sum up gradients of `x` in: float32, or complex."""
   return alike(jnp.zeros(x.shape, jnp.promote_types(x.dtype, jnp.float32)), x)
-
-
-def _has_slope(x: Array) -> bool:
-  return bool(jnp.issubdtype(x.dtype, jnp.inexact))

@@ -10,11 +10,16 @@ from research.masks import Mask
 
 _SIZES = (64, 128, 256, 512)
 _WIDEST = 256
-"""How many keys a block of some of the heads may have; more were slower."""
+"""How many keys a block of several maps may have; more were slower."""
 
 _MOST = 2**23
 """How many scores a block may have: several arrays of 32 MiB are there at once,
 and for each member of a `vmap`, of which nothing is known here."""
+
+_FINE, _LOOSE = 2**14, 2**20
+"""Where data leave blocks empty: how many pairs a block may have, and how many
+scores beyond. It is skipped if no example needs it: with more examples it has
+to be smaller."""
 
 _NEAR, _FAR = 2**19, 0.05
 """How many scores of a block stay near a core, and by how much the time of a
@@ -47,7 +52,12 @@ class Blocks(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def blocks(
-  mask: Mask | None, t: int, s: int, maps: int, heads: int = 1
+  mask: Mask | None,
+  t: int,
+  s: int,
+  maps: int,
+  heads: int = 1,
+  skips: bool = False,
 ) -> Blocks:
   """The cheapest cover of what a mask leaves of `t` queries and `s` keys.
 
@@ -58,6 +68,7 @@ def blocks(
     s: the number of keys.
     maps: batch times heads: how many scores a pair has.
     heads: how many there are that need not be in one block.
+    skips: whether data may leave more blocks empty.
   """
   grain = _SIZES[0]
   some, every = _grains(mask, t, s, grain)
@@ -67,7 +78,8 @@ def blocks(
     cover._replace(groups=n)
     for n in _groups(heads)
     for cover in covers
-    if n == 1 or cover.size[1] <= _WIDEST
+    if maps == 1 or cover.size[1] <= _WIDEST
+    if not skips or math.prod(cover.size) <= max(_FINE, _LOOSE // maps)
   ]
   fits = [c for c in found if math.prod(c.size) * maps <= _MOST * c.groups]
   smallest = covers[0]._replace(groups=_groups(heads)[-1])

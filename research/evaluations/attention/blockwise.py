@@ -40,6 +40,16 @@ def blockwise(
   weights are changed before they read, each pass looks at all blocks twice.
   Differentiable in reverse, also with respect to what the rules close over.
 
+  Args:
+    q: queries.
+    k: keys.
+    v: values.
+    query: where the queries stand.
+    key: where the keys stand.
+    mask: who may look at whom, by index.
+    rules: what is computed.
+    heads: into how many groups they may be divided, each with its own blocks.
+
   Raises:
     ValueError: arrays over an explicit axis of a mesh.
   """
@@ -48,9 +58,11 @@ def blockwise(
   known = query.indices is None and key.indices is None
   # Of a batch without a number (`jax.export`) one example is counted.
   batch = q.shape[0] if isinstance(q.shape[0], int) else 1
-  cover = blocks(mask if known else None, t, s, batch * q.shape[2], heads)
-  more = -t % cover.size[0], -s % cover.size[1]
   plain = key.segments is None
+  skips = not plain or rules.mask_mod is not None
+  maps = batch * q.shape[2]
+  cover = blocks(mask if known else None, t, s, maps, heads, skips)
+  more = -t % cover.size[0], -s % cover.size[1]
   if any(more) and plain:  # nobody may look at what is added
     query, key = _in_one_segment(query), _in_one_segment(key)
   if more[0]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array
 
 
@@ -20,6 +21,24 @@ def alike(tree: Any, *others: Any) -> Any:
     return jax.lax.pcast(x, more, to="varying") if more else x
 
   return jax.tree.map(vary, tree) if axes else tree
+
+
+def agreed(seen: Array, *shared: Any) -> Array:
+  """Bool `seen` of any device, over axes that an array in `shared` lacks.
+
+  Its gradient is a sum over these axes, which waits for all devices: either all
+  of them go where it is made, or none.
+  """
+  leaves = [x for x in jax.tree.leaves(shared) if has_slope(x)]
+  axes = frozenset().union(*(_varying(seen) - _varying(x) for x in leaves))
+  if not axes:
+    return seen
+  return jax.lax.pmax(seen.astype(jnp.int32), tuple(axes)) > 0
+
+
+def has_slope(x: Array) -> bool:
+  """Whether it is of a kind of numbers that has a gradient."""
+  return bool(jnp.issubdtype(x.dtype, jnp.inexact))
 
 
 def _varying(x: Array) -> frozenset[str]:

@@ -64,7 +64,10 @@ def _forward(
   whole = batch, heads * first.groups, number[2], width
   read = jnp.zeros(whole, jnp.float32)
   rows, read = alike((rows, read), tensors, captured)
-  seen = [*map(asked, phases, captured)]
+  seen = [
+    asked(phase, own, tensors)
+    for phase, own in zip(phases, captured, strict=True)
+  ]
   each = [*zip(phases, captured, seen, strict=True)]
   if first.online:
     carry = rows, read

@@ -10,6 +10,7 @@ from jaxtyping import Array
 
 from research.evaluations.attention.block import At
 from research.evaluations.attention.closure import Hoisted
+from research.evaluations.attention.mesh import agreed
 
 Tensors = tuple[Array, Array, Array]
 """Queries [b h t k], keys [b g s k] and values [b g s v], heads first."""
@@ -45,7 +46,7 @@ class Phase(NamedTuple):
   seen: Hoisted | None
 
 
-def asked(phase: Phase, own: Captured) -> Seen:
+def asked(phase: Phase, own: Captured, tensors: Tensors) -> Seen:
   """In which blocks data lets anybody look at anybody; None if in all."""
   if phase.seen is None:
     return None
@@ -55,7 +56,8 @@ def asked(phase: Phase, own: Captured) -> Seen:
     found: Array = call(captured, At(*block))
     return found
 
-  return _in_any(jax.lax.map(one, jnp.asarray(phase.blocks)))
+  seen = jax.lax.map(one, jnp.asarray(phase.blocks))
+  return _in_any(agreed(seen, tensors, own["read"]))
 
 
 @jax.custom_batching.custom_vmap

@@ -97,10 +97,18 @@ def test_a_block_has_no_more_scores_than_it_may(batch, heads):
 
 @pytest.mark.parametrize("heads", [1, 6, 8])
 def test_heads_are_divided_where_a_block_of_all_would_be_large(heads):
-  many, few = (blocks(Causal(), 1024, 1024, n, heads) for n in (96, heads))
-  assert heads % many.groups == 0 and (many.groups > 1) == (heads > 1)
-  assert few.groups <= many.groups
+  cover = blocks(Causal(), 1024, 1024, 16 * heads, heads)
+  assert heads % cover.groups == 0 and (cover.groups > 1) == (heads > 1)
   assert subject._groups(6) == [1, 2, 3, 6]
+
+
+@pytest.mark.parametrize("heads", [1, 8])
+def test_blocks_that_data_leave_empty_are_smaller_with_more_examples(heads):
+  few, many = (
+    math.prod(blocks(Causal(), 1024, 1024, n, heads, skips=True).size)
+    for n in (8, 64)
+  )
+  assert many <= subject._FINE < subject._SHARED <= few
 
 
 @pytest.mark.parametrize("maps", [1, 8, 32])

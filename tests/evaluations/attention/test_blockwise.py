@@ -252,29 +252,35 @@ def test_second_derivatives(outer: str):
   check(run("blockwise"), jax.tree.map(np.asarray, run("dense")))
 
 
+@pytest.mark.timeout(120)  # devices that do not agree wait for each other
+@pytest.mark.parametrize("documents", [False, True])
 @pytest.mark.parametrize("keys", ["own", "shared"])
-def test_devices_that_share_a_batch(keys: str):
-  """In `shard_map` what all devices share, and what varies, are two kinds."""
+def test_devices_that_share_a_batch(keys: str, documents: bool):
+  """In `shard_map` what all devices share, and what varies, are two kinds.
+
+  Of documents, each device has other ones, and leaves other blocks empty.
+  """
+  number = jnp.asarray([[1] * 4 + [2] * 7, [1] * 11])
   mesh = jax.make_mesh((2,), ("b",), axis_types=(AxisType.Auto,))
   slopes = jnp.asarray([0.1, 0.3])
 
   def run(form: Any, spread: bool) -> Any:
-    def attend(q: Any, k: Any, slopes: Any) -> Any:
+    def attend(q: Any, number: Any, k: Any, slopes: Any) -> Any:
       def decay(score: Any, b: Any, h: Any, t: Any, s: Any) -> Any:
         return score - slopes[h] * (t - s)
 
       k = q if keys == "own" else jnp.broadcast_to(k, q.shape)
       given = {"mask": Causal(), "score_mod": decay, "evaluation": form}
-      return attention(q, k, q, **given)
+      return attention(q, k, q, segments=number if documents else None, **given)
 
     if spread:
-      specs = (PartitionSpec("b"), PartitionSpec(), PartitionSpec())
+      specs = (PartitionSpec("b"),) * 2 + (PartitionSpec(),) * 2
       attend = jax.shard_map(
         attend, mesh=mesh, in_specs=specs, out_specs=specs[0]
       )
 
     def loss(q: Any, k: Any, slopes: Any) -> Any:
-      y = attend(q, k, slopes)
+      y = attend(q, number, k, slopes)
       return jnp.sum(y * SEED), y
 
     slope = jax.jit(jax.grad(loss, (0, 1, 2), has_aux=True))
