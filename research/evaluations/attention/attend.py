@@ -188,21 +188,19 @@ def attend(
   if not (q.size and k.size):
     form = "dense"  # nothing has no blocks
   sizes = q.shape[2] // parts.joint.maps, v.shape[2], q.shape[3]
-  apart = v.shape[2] if heads_apart(parts) else 1
   if starting:
     batch, t, *_ = q.shape
     _start(parts, query, mask, (batch, sizes[0], t, k.shape[1]))
-  # Modifications are called inside of a transformation, and in blocks all
-  # parts are.
-  free = _MODS if form != "blockwise" else Parts._fields
-  if form == "blockwise" and starting:
-    q_1, k_1, v_1, query_1, key_1 = jax.tree.map(
-      lambda x: x[:, :1], (q, k, v, query, key)
-    )
-    made = rules(_freed(parts, _MODS), *sizes)
-    dense(q_1, k_1, v_1, meet(mask, query_1, key_1, made), made)
-  made = rules(_freed(parts, free), *sizes)
+  # Modifications are called inside of a transformation.
+  made = rules(_freed(parts, _MODS), *sizes)
   if form == "blockwise":
+    if starting:
+      q_1, k_1, v_1, query_1, key_1 = jax.tree.map(
+        lambda x: x[:, :1], (q, k, v, query, key)
+      )
+      dense(q_1, k_1, v_1, meet(mask, query_1, key_1, made), made)
+    made = rules(_freed(parts, Parts._fields), *sizes)  # all parts are, here
+    apart = v.shape[2] if heads_apart(parts) else 1
     return blockwise(q, k, v, query, key, mask, made, apart), None
   pairs = meet(mask, query, key, made, edges)
   if form == "dense":

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from research.evaluations.attention.block import At
-from research.evaluations.attention.mesh import alike, has_slope
+from research.evaluations.attention.closure import has_slope
+from research.evaluations.attention.mesh import alike
 from research.evaluations.attention.sweeps import (
   Captured,
   Phase,

@@ -42,12 +42,14 @@ class Blocks(NamedTuple):
     full: the blocks in which everybody may look at everybody, [n 2].
     partial: the blocks in which somebody may, [n 2]. All others are empty.
     groups: into how many the heads are divided, one a block.
+    skips: whether data may leave more blocks empty.
   """
 
   size: tuple[int, int]
   full: np.ndarray
   partial: np.ndarray
   groups: int = 1
+  skips: bool = False
 
 
 @functools.lru_cache(maxsize=256)
@@ -75,14 +77,14 @@ def blocks(
   sizes = [(rows, columns) for rows in _sizes(t) for columns in _sizes(s)]
   covers = [_cover(some, every, grain, size) for size in sizes]
   found = [
-    cover._replace(groups=n)
+    cover._replace(groups=n, skips=skips)
     for n in _groups(heads)
     for cover in covers
     if maps == 1 or cover.size[1] <= _WIDEST
     if not skips or math.prod(cover.size) <= max(_FINE, _LOOSE // maps)
   ]
   fits = [c for c in found if math.prod(c.size) * maps <= _MOST * c.groups]
-  smallest = covers[0]._replace(groups=_groups(heads)[-1])
+  smallest = covers[0]._replace(groups=_groups(heads)[-1], skips=skips)
   return min(fits or [smallest], key=lambda cover: _cost(cover, maps))
 
 

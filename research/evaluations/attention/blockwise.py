@@ -110,7 +110,6 @@ def _phases(
   """
   query, key = sides
   heads = tensors[0].shape[1] // cover.groups if cover.groups > 1 else None
-  skips = not plain or rules.mask_mod is not None
   free = query._replace(segments=None), key._replace(segments=None)
   parts = [(cover.partial, mask, sides), (cover.full, Full(), free)]
   if not plain:  # segments may cut them all
@@ -123,7 +122,7 @@ def _phases(
     if len(where):
       block = Block(cover.size, heads, ends, rule, rules)
       each = _in_groups(where.astype(np.int32), cover.groups)
-      found.append(_phase(each, cover.groups, block, tensors, skips))
+      found.append(_phase(each, cover.groups, block, tensors, cover.skips))
   return found
 
 

@@ -123,22 +123,26 @@ def heads_apart(parts: Parts) -> bool:
   """Whether some heads may be taken at a time, as no part knows them all."""
   if jax.default_backend() != "cpu":  # where nothing was measured
     return False
-  single = parts._replace(normalizer=Softmax(), score_mod=kept, weight_mod=kept)
-  return (
-    type(parts.normalizer) is Softmax and _unknown_to_libraries(single) is None
-  )
+  return all(_plain(parts).values())
+
+
+def _plain(parts: Parts) -> dict[str, bool]:
+  """Which modules are those of a softmax of scaled products."""
+  position = type(parts.position)
+  return {
+    "score": scale_of(parts.score, 1) is not None,
+    "normalizer": type(parts.normalizer) is Softmax,
+    "position": position.bias is ScorePosition.bias
+    and position.values is ScorePosition.values,
+    "joint": type(parts.joint) is Independent,
+  }
 
 
 def _unknown_to_libraries(parts: Parts) -> str | None:
   """The first part that is no softmax of scaled products."""
-  position = type(parts.position)
-  known = {
-    "score": scale_of(parts.score, 1) is not None,
-    "normalizer": type(parts.normalizer) is Softmax
-    and not parts.normalizer.cap,
-    "position": position.bias is ScorePosition.bias
-    and position.values is ScorePosition.values,
-    "joint": type(parts.joint) is Independent,
+  known = _plain(parts)
+  known["normalizer"] = known["normalizer"] and not parts.normalizer.cap
+  known |= {
     "score_mod": parts.score_mod is kept,
     "weight_mod": parts.weight_mod is kept,
   }

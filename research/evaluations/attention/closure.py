@@ -39,3 +39,8 @@ def hoist(function: Callable[..., Any], *examples: Any) -> Hoisted:
     return jax.tree.unflatten(tree, results)
 
   return Hoisted(call, tuple(map(jnp.asarray, closed.consts)), shapes)
+
+
+def has_slope(x: Array) -> bool:
+  """Whether it is of a kind of numbers that has a gradient."""
+  return bool(jnp.issubdtype(x.dtype, jnp.inexact))

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from research.evaluations.attention.closure import has_slope
+
 
 def alike(tree: Any, *others: Any) -> Any:
   """All arrays of a tree, varying over the mesh axes of any in `others`.
@@ -34,11 +36,6 @@ def agreed(seen: Array, *shared: Any) -> Array:
   if not axes:
     return seen
   return jax.lax.pmax(seen.astype(jnp.int32), tuple(axes)) > 0
-
-
-def has_slope(x: Array) -> bool:
-  """Whether it is of a kind of numbers that has a gradient."""
-  return bool(jnp.issubdtype(x.dtype, jnp.inexact))
 
 
 def _varying(x: Array) -> frozenset[str]:
