@@ -100,8 +100,7 @@ class Normalizer(nn.Module):
       rows: of the whole rows, beyond the block.
     """
     # Zeros before dividing: a numerator that is not wanted may be infinite.
-    above = jnp.where(allowed, self.numerators(scores, rows), 0.0)
-    return above / self.divisor(rows)
+    return self.above(scores, allowed, rows) / self.divisor(rows)
 
   def top(self, scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:
     """What scores are compared with; of two blocks, the larger one counts.
@@ -116,6 +115,10 @@ class Normalizer(nn.Module):
     """A sum over keys that blocks of keys add up: here, the allowed ones."""
     count = jnp.sum(allowed, axis=-1, keepdims=True, dtype=jnp.float32)
     return jnp.broadcast_to(count, top.shape)
+
+  def above(self, scores: Scores, allowed: Allowed, rows: Rows) -> Weights:
+    """Numerators, 0 where not `allowed`."""
+    return jnp.where(allowed, self.numerators(scores, rows), 0.0)
 
   def numerators(self, scores: Scores, rows: Rows) -> Weights:
     """What stands for each key above the line."""
@@ -146,11 +149,10 @@ class Exponential(Normalizer):
     self, scores: Scores, allowed: Allowed, top: Float[Array, "b h t 1"]
   ) -> Float[Array, "b h t 1"]:
     """Σ exp(s_j − top) over the allowed keys."""
-    weights = jnp.where(allowed, jnp.exp(scores - top), 0.0)
-    return jnp.sum(weights, axis=-1, keepdims=True)
+    return jnp.sum(_powers(scores, allowed, top), axis=-1, keepdims=True)
 
-  def numerators(self, scores: Scores, rows: Rows) -> Weights:
-    return jnp.exp(scores - rows.top)
+  def above(self, scores: Scores, allowed: Allowed, rows: Rows) -> Weights:
+    return _powers(scores, allowed, rows.top)
 
   @property
   def online(self) -> bool:
@@ -176,6 +178,14 @@ class Rectified(Normalizer):
   @property
   def online(self) -> bool:
     return True
+
+
+def _powers(
+  scores: Scores, allowed: Allowed, top: Float[Array, "b h t 1"]
+) -> Weights:
+  """exp(s_j − top), 0 where not allowed."""
+  # Masked first: zeros put in afterwards are one more pass over all scores.
+  return jnp.exp(jnp.where(allowed, scores - top, -jnp.inf))
 
 
 def largest(scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:

@@ -265,8 +265,9 @@ def test_online(name):
   unknown = normalizer.apply(
     variables(name),
     jnp.asarray(SCORES),
+    jnp.ones(SCORES.shape, bool),
     Rows(top, top * jnp.nan),
-    method="numerators",
+    method="above",
   )
   assert np.isfinite(unknown).all() == normalizer.online
 

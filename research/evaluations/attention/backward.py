@@ -9,6 +9,7 @@ from jaxtyping import Array
 from research.evaluations.attention.block import At
 from research.evaluations.attention.closure import has_slope
 from research.evaluations.attention.mesh import alike
+from research.evaluations.attention.products import along_rows
 from research.evaluations.attention.sweeps import (
   Captured,
   Phase,
@@ -126,7 +127,8 @@ def _slopes(
       return phase.read.call(_whole(own, inner, own), *given, at)
 
     given = parts(phase, tensors, at), [*filter(has_slope, own["read"])]
-    more = jax.vjp(read, *given)[1](rows_at(slopes, at, phase))
+    back = along_rows(jax.vjp(read, *given)[1])
+    more = back(rows_at(slopes, at, phase))
     (new_q, new_k, new_v), inner = jax.tree.map(jnp.add, old, more)
     q = put(q, new_q, at, at.row)
     k, v = put((k, v), (new_k, new_v), at, at.column)

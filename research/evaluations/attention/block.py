@@ -80,8 +80,7 @@ class Block:
     """Rows, and what is read before it is divided, this block included."""
     scores, allowed, pairs = self.scores(q, k, at)
     joined = self._joined(scores, allowed, rows)
-    weights = self.rules.normalizer.numerators(scores, joined)
-    weights = jnp.where(allowed, weights, 0.0)
+    weights = self.rules.normalizer.above(scores, allowed, joined)
     read = self._read(weights, v, pairs)
     return joined, above * jnp.exp(rows.top - joined.top) + read
 
@@ -91,12 +90,15 @@ class Block:
     """What is read from this block, and its part of the rows' totals."""
     scores, allowed, pairs = self.scores(q, k, at)
     normalizer = self.rules.normalizer
-    weights = normalizer.share(scores, allowed, rows).astype(jnp.float32)
-    if self.rules.weights is not None:
-      seen = pairs._replace(allowed=allowed)
-      weights = self.rules.weights(weights, seen)
     total: Array = normalizer.total(scores, allowed, rows.top)
-    return self._read(weights, v, pairs), total.astype(jnp.float32)
+    total = total.astype(jnp.float32)
+    if self.rules.weights is None:
+      # Divided after reading, which is less to divide.
+      weights = normalizer.above(scores, allowed, rows).astype(jnp.float32)
+      return self._read(weights, v, pairs) / self.divisor(rows), total
+    weights = normalizer.share(scores, allowed, rows).astype(jnp.float32)
+    weights = self.rules.weights(weights, pairs._replace(allowed=allowed))
+    return self._read(weights, v, pairs), total
 
   def divisor(self, rows: Rows) -> Array:
     """What stands for whole rows below the line."""

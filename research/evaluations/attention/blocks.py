@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.evaluations.attention.products import SHARED
 from research.masks import Mask
 
 _SIZES = (64, 128, 256, 512)
@@ -25,9 +26,8 @@ _NEAR, _FAR = 2**19, 0.05
 """How many scores of a block stay near a core, and by how much the time of a
 score grows with each doubling beyond."""
 
-_SHARED, _ALONE = 2**17, 1.4
-"""From so many pairs on two cores were seen to share a product (XLA's YNNPACK),
-however many heads there are, and how much longer a score takes below."""
+_ALONE = 1.4
+"""How much longer a score takes in a block of less than `SHARED` pairs."""
 
 _QUERY, _KEY, _BLOCK = 30, 50, 10_000
 """What a query and a key of a block cost beside its scores, and a block beside
@@ -106,7 +106,7 @@ def _cost(cover: Blocks, maps: int) -> float:
   pairs = rows * columns
   maps //= cover.groups
   score = 1 + _FAR * max(0.0, math.log2(pairs * maps / _NEAR))
-  if pairs < _SHARED:
+  if pairs < SHARED:
     score *= _ALONE
   edges = _QUERY * rows + _KEY * columns
   return count * (pairs * score + edges + _BLOCK / maps)

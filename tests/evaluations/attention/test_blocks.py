@@ -7,6 +7,7 @@ import pytest
 
 from research.evaluations.attention import blocks as subject
 from research.evaluations.attention.blocks import Blocks, blocks
+from research.evaluations.attention.products import SHARED
 from research.masks import Blocks as Blocked
 from research.masks import Causal, Full, Global, Mask, Prefix, Window
 from research.sparse_masks import Dilated, Fixed, Strided
@@ -108,13 +109,13 @@ def test_blocks_that_data_leave_empty_are_smaller_with_more_examples(heads):
     math.prod(blocks(Causal(), 1024, 1024, n, heads, skips=True).size)
     for n in (8, 64)
   )
-  assert many <= subject._FINE < subject._SHARED <= few
+  assert many <= subject._FINE < SHARED <= few
 
 
 @pytest.mark.parametrize("maps", [1, 8, 32])
 def test_cores_share_the_products_of_a_block(maps):
   rows, columns = blocks(Causal(), 1024, 1024, maps).size
-  assert rows * columns >= subject._SHARED
+  assert rows * columns >= SHARED
 
 
 def test_the_smallest_block_is_taken_where_all_are_too_large():

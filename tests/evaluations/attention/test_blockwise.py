@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, PartitionSpec
 
+from research.evaluations.attention import products
 from research.evaluations.attention.attend import attention
 from research.masks import Causal, Full, Mask, Window
 from tests.evaluations.attention.problem import drawn, ours, reference
@@ -26,7 +27,9 @@ APART = pytest.mark.parametrize(
 
 
 @pytest.fixture(autouse=True)
-def small_blocks(request):
+def small_blocks(request, monkeypatch):
+  """Whose products are made as those of large ones are."""
+  monkeypatch.setattr(products, "SHARED", 1)
   with blocks_of(4, apart=getattr(request, "param", False)):
     yield
 
