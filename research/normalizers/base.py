@@ -151,7 +151,12 @@ class Exponential(Normalizer):
     """Σ exp(s_j − top) over the allowed keys."""
     return jnp.sum(_powers(scores, allowed, top), axis=-1, keepdims=True)
 
+  def numerators(self, scores: Scores, rows: Rows) -> Weights:
+    return jnp.exp(scores - rows.top)
+
   def above(self, scores: Scores, allowed: Allowed, rows: Rows) -> Weights:
+    if type(self).numerators is not Exponential.numerators:
+      return super().above(scores, allowed, rows)
     return _powers(scores, allowed, rows.top)
 
   @property
@@ -185,7 +190,7 @@ def _powers(
 ) -> Weights:
   """exp(s_j − top), 0 where not allowed."""
   # Masked first: zeros put in afterwards are one more pass over all scores.
-  return jnp.exp(jnp.where(allowed, scores - top, -jnp.inf))
+  return jnp.exp(jnp.where(allowed, scores - top, NOBODY))
 
 
 def largest(scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:

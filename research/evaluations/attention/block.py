@@ -92,12 +92,16 @@ class Block:
     normalizer = self.rules.normalizer
     total: Array = normalizer.total(scores, allowed, rows.top)
     total = total.astype(jnp.float32)
-    if self.rules.weights is None:
-      # Divided after reading, which is less to divide.
+    plain = self.rules.weights is None and normalizer.online
+    # What is read is less to divide than weights. In float16 their gradients,
+    # divided by the total as well, would leave its range.
+    if plain and v.dtype != jnp.float16:
       weights = normalizer.above(scores, allowed, rows).astype(jnp.float32)
       return self._read(weights, v, pairs) / self.divisor(rows), total
     weights = normalizer.share(scores, allowed, rows).astype(jnp.float32)
-    weights = self.rules.weights(weights, pairs._replace(allowed=allowed))
+    if self.rules.weights is not None:
+      seen = pairs._replace(allowed=allowed)
+      weights = self.rules.weights(weights, seen)
     return self._read(weights, v, pairs), total
 
   def divisor(self, rows: Rows) -> Array:

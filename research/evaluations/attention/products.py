@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 from jax.extend.core.primitives import dot_general_p, jit_p
 from jaxtyping import Array
 
@@ -45,37 +45,50 @@ def _evaluated(closed: ClosedJaxpr, given: list[Any]) -> list[Any]:
     return x.val if isinstance(x, Literal) else known[x]
 
   for equation in jaxpr.eqns:
-    results = _results(equation, [*map(value, equation.invars)])
+    results = _results(jaxpr, equation, [*map(value, equation.invars)])
     known.update(zip(equation.outvars, results, strict=True))
   return [*map(value, jaxpr.outvars)]
 
 
-def _results(equation: JaxprEqn, given: list[Any]) -> list[Any]:
-  primitive, params = equation.primitive, equation.params
-  if primitive is jit_p:
-    return _evaluated(params["jaxpr"], given)
-  if primitive is dot_general_p and _slow(*given, **params):
-    return [_product(*given, **params)]
-  results = primitive.bind(*given, **primitive.get_bind_params(params))
-  return results if primitive.multiple_results else [results]
+def _results(jaxpr: Jaxpr, equation: JaxprEqn, given: list[Any]) -> list[Any]:
+  if equation.primitive is dot_general_p and _slow(*given, **equation.params):
+    return [_product(*given, **equation.params)]
+  if equation.primitive is jit_p:
+    return _evaluated(equation.params["jaxpr"], given)
+  own = {
+    name: x
+    for name, x in zip(equation.invars, given, strict=True)
+    if not isinstance(name, Literal)
+  }
+  alone = jaxpr.replace(
+    constvars=[], invars=[*own], outvars=equation.outvars, eqns=[equation]
+  )
+  return [*jaxpr_as_fun(ClosedJaxpr(alone, []))(*own.values())]
 
 
-def _slow(x: Array, y: Array, *, dimension_numbers: Any, **_: Any) -> bool:
+def _slow(
+  x: Array, y: Array, *, dimension_numbers: Any, precision: Any, **_: Any
+) -> bool:
   """Whether large matrices are multiplied, the first summed over its rows."""
   (over, _), batches = dimension_numbers
   rows = x.ndim - 2
   leading = tuple(range(rows))
   if over != (rows,) or batches != (leading, leading) or y.ndim != x.ndim:
     return False
-  return max(math.prod(x.shape[rows:]), math.prod(y.shape[rows:])) >= SHARED
+  sides = x.shape[rows:] + y.shape[rows:]
+  if not all(isinstance(side, int) for side in sides):  # `jax.export`
+    return False
+  if isinstance(precision, tuple) and precision[0] != precision[1]:
+    return False  # each is of its own factor
+  return max(math.prod(sides[:2]), math.prod(sides[2:])) >= SHARED
 
 
 def _product(
   x: Array, y: Array, *, dimension_numbers: Any, **options: Any
 ) -> Array:
-  """x · y; the smaller factor comes first, with its rows as its columns."""
+  """x · y; the smaller factor comes first, and is read along its rows."""
   (over_x, over_y), batches = dimension_numbers
-  turned = x.size > y.size
+  turned = math.prod(x.shape[-2:]) > math.prod(y.shape[-2:])
   if turned:
     x, y, over_x, over_y = y, x, over_y, over_x
   if over_x == (x.ndim - 2,):

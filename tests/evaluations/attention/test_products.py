@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -27,12 +28,12 @@ CASES = {
   "over two axes": ("btus,btud->bsd", (2, 8, 16, WIDE), (2, 8, 16, 3)),
   "other batches": ("bts,tbd->bsd", (2, 128, WIDE), (128, 2, 3)),
 }
-TURNED = {
+TURNED = [
   "the first factor is larger",
   "the first factor is smaller",
   "without a batch",
   "the second is read by columns",
-}
+]
 
 
 def arrays(*shapes: tuple[int, ...]) -> list[jax.Array]:
@@ -94,6 +95,49 @@ def test_the_compiler_leaves_those_of_gradients_as_they_are():
   compiled = jax.jit(jax.grad(loss, (0, 1, 2))).lower(*given).compile()
   over = re.findall(r" dot\(.*lhs_contracting_dims={(.)}", compiled.as_text())
   assert len(over) >= 7 and set(over) == {"2"}  # of heads, rows and columns
+
+
+def test_each_factor_keeps_its_precision():
+  form, *shapes = CASES["the first factor is larger"]
+
+  def function(x: Any, y: Any) -> Any:
+    return jnp.einsum(form, x, y, precision=("highest", "default"))
+
+  [(_, by_rows)] = first_factors(along_rows(function), *arrays(*shapes))
+  assert not by_rows
+
+
+def test_scopes_are_kept():
+  """As a profile shows them."""
+
+  @along_rows
+  def function(x: Any) -> Any:
+    with jax.named_scope("mine"):
+      return jnp.sin(x)
+
+  lowered = jax.jit(function).lower(1.0)
+  assert "mine/sin" in lowered.as_text(debug_info=True)
+
+
+def test_products_over_a_batch_without_a_number(unchecked):
+  """A size that is not known is no large one."""
+  (b,) = jax.export.symbolic_shape("b")
+
+  def loss(w: Any, q: Any, table: Any) -> Any:
+    def shift(score: Any, i: Any, *_: Any) -> Any:
+      return score + jnp.sum(table[i] @ w)
+
+    y = attention(q, q, q, score_mod=shift, evaluation="blockwise")
+    return jnp.sum(jnp.sin(y))
+
+  given = arrays((3, 4), (2, 70, 2, 8), (2, 3))
+  free = [
+    jax.ShapeDtypeStruct(shape, jnp.float32)
+    for shape in ((3, 4), (b, 70, 2, 8), (b, 3))
+  ]
+  slope = jax.jit(jax.grad(loss))
+  found = jax.export.export(slope)(*free).call(*given)
+  np.testing.assert_allclose(found, slope(*given), rtol=1e-4, atol=1e-4)
 
 
 def test_on_other_devices_nothing_changes(monkeypatch):
