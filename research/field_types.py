@@ -1,5 +1,7 @@
 """The types of a record's fields, and the values that are of a type."""
 
+import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Callable
@@ -28,6 +30,38 @@ def fits(value: Any, hint: Any) -> bool:
   if hint in (int, bool, str):
     return type(value) is hint
   return not isinstance(hint, type) or isinstance(value, hint)
+
+
+def check_types(record: Any, *names: str) -> None:
+  """Refuses fields of a record that are not of their types.
+
+  Raises:
+    ValueError: names the field, its value and what its type allows.
+  """
+  kind: Any = type(record)
+  for name in names:
+    value, hint = getattr(record, name), _hints(kind)[name]
+    if not fits(value, hint):
+      made = dataclasses.is_dataclass(value) and not isinstance(value, type)
+      shown = type(value).__name__ if made else repr(value)
+      raise ValueError(f"{name} = {shown}; allowed: {_described(hint)}")
+
+
+@functools.lru_cache
+def _hints(kind: Any) -> dict[str, Any]:
+  return typing.get_type_hints(kind)
+
+
+def _described(hint: Any) -> str:
+  """A type, and where it is to be found."""
+  if hint is bool:
+    return "True or False"
+  kinds = typing.get_args(hint) or (hint,)
+  return " or ".join(
+    f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__} of "
+    f"{kind.__module__}"
+    for kind in kinds
+  )
 
 
 def shown_type(hint: Any) -> str:

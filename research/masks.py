@@ -251,7 +251,8 @@ def check_mask(mask: Mask) -> None:
   causal masks generate. Looked at among the first 16 tokens.
 
   Raises:
-    ValueError: no frozen dataclass; `causal` or `reach` that `allows` belies.
+    ValueError: no frozen dataclass of fixed fields; `causal` or `reach` that
+      `allows` belies.
   """
   kind, length = type(mask), 16
   made = vars(kind).get("__dataclass_params__")
@@ -260,6 +261,13 @@ def check_mask(mask: Mask) -> None:
       f"mask = {kind.__name__} is no record; allowed: a class marked "
       "@dataclasses.dataclass(frozen=True)"
     )
+  try:
+    hash(mask)
+  except TypeError as error:
+    raise ValueError(
+      f"mask = {mask!r} cannot be compared ({error}); allowed: a frozen "
+      "dataclass whose fields are numbers, strings, tuples and records"
+    ) from error
   dense, causal, reach = (
     mask.dense(length, length),
     mask.causal,

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from research.places import Places, check_places, gather
 from research.shapes import Activations, Asked, lacks
+from research.sharing import unshare
 from research.stream import streaming
 
 Source = tuple[Array, Places]
@@ -25,8 +26,8 @@ class Mixer(nn.Module):
   """A way to move information along a sequence: [b t d] → [b t d].
 
   A module is its own record: fields are int, float, bool, str, Literal,
-  tuple, frozen record or module. Every mixer is tested against the laws in
-  `tests/test_laws.py`:
+  tuple, frozen record or module; a module in two places counts as two. Every
+  mixer is tested against the laws in `tests/test_laws.py`:
 
   - tokens of different segments never interact, padding never leaks, outputs
     on padding are zero, and a recurrence keeps its state over padding;
@@ -35,6 +36,10 @@ class Mixer(nn.Module):
   - under `mutable=["cache"]` the call appends to the stream in the cache,
     with the same outputs as the whole sequence at once.
   """
+
+  def __post_init__(self) -> None:
+    unshare(self)
+    super().__post_init__()
 
   def __call__(
     self,

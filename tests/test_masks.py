@@ -218,15 +218,23 @@ class Short(Causal):
     return length - 1
 
 
+@dataclasses.dataclass(frozen=True)
+class Listed(Causal):
+  """Has a field that may change."""
+
+  keys: list[int] = dataclasses.field(default_factory=list)
+
+
 @pytest.mark.parametrize(
   ("mask", "message"),
   [
+    (Listed(), r"mask = Listed\(keys=\[\]\) cannot be compared .*; allowed: "),
     (Plain(), "mask = Plain is no record; allowed: .*frozen=True"),
     (Ahead(), r"mask = Ahead\(\) has causal = True; allowed: a property"),
     (Called(), "has causal = <bound method .*; allowed: a property"),
     (Short(), r"mask = Short\(\) has reach\(16\) = 15; allowed: at least"),
   ],
-  ids=["no record", "later keys", "no property", "reach"],
+  ids=["may change", "no record", "later keys", "no property", "reach"],
 )
 def test_a_mask_that_does_not_tell_the_truth_is_refused(mask, message):
   with pytest.raises(ValueError, match=message):

@@ -4,24 +4,16 @@ from typing import Any, Literal, NamedTuple
 
 from research.evaluations.attention.base import Side
 from research.evaluations.attention.choice import Evaluation, check_form
-from research.heads.base import Heads
-from research.masks import Mask, check_mask
+from research.evaluations.attention.modifications import check_function
+from research.field_types import check_types
+from research.masks import check_mask
 from research.mixer import Source
-from research.normalizers.base import Normalizer
 from research.places import Places, check_places
-from research.positions.base import ScorePosition
-from research.record import check_choice, is_record
-from research.scores.base import Score
+from research.record import check_choice, check_number
 from research.shapes import Activations, SharedKeys, SharedValues
 
 Gate = Literal["none", "head", "element"]
-_PARTS = {
-  "mask": Mask,
-  "score": Score,
-  "normalizer": Normalizer,
-  "position": ScorePosition,
-  "joint": Heads,
-}
+_PARTS = "mask", "score", "normalizer", "position", "joint"
 
 
 class Read(NamedTuple):
@@ -38,22 +30,17 @@ def check_choices(layer: Any) -> None:
   Raises:
     ValueError: names the field, its value and what is allowed.
   """
-  for name, kind in _PARTS.items():
-    check_part(name, getattr(layer, name), kind)
+  check_types(layer, *_PARTS)
   check_mask(layer.mask)
-  if layer.heads < 1:
-    raise ValueError(f"heads = {layer.heads}; allowed: 1 or more")
-  if layer.key_heads < 0 or layer.heads % layer.groups:
+  check_number(layer, "heads", 1)
+  keys = layer.key_heads
+  if type(keys) is not int or keys < 0 or layer.heads % layer.groups:
     raise ValueError(
       f"key_heads = {layer.key_heads} with heads = {layer.heads}; allowed: "
       "0 (as many as heads), or a divisor of heads"
     )
   for name in ("score_mod", "mask_mod", "weight_mod"):
-    value = getattr(layer, name)
-    if not callable(value):
-      raise ValueError(
-        f"{name} = {value!r}; allowed: a function of one pair, or a module"
-      )
+    check_function(name, getattr(layer, name))
   check_choice(layer, "gate", Gate)
   check_choice(layer, "evaluation", Evaluation)
   if layer.position.turns and not layer.score.is_product:
@@ -99,16 +86,3 @@ def check_source(x: Activations, source: Source) -> None:
       f"{x.shape[0]} and d = {x.shape[2]}, as the input has"
     )
   check_places(other, places)
-
-
-def check_part(name: str, part: Any, kind: type) -> None:
-  """Refuses what is no part of the kind that a field holds.
-
-  Raises:
-    ValueError: names the field, the value and the kind.
-  """
-  if not isinstance(part, kind):
-    shown = type(part).__name__ if is_record(part) else repr(part)
-    raise ValueError(
-      f"{name} = {shown}; allowed: a {kind.__name__} of {kind.__module__}"
-    )

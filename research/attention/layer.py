@@ -69,7 +69,8 @@ class Attention(Mixer):
     bias: whether the four projections have biases.
     score_mod: changes each score before it is normalised: a function
       (score, batch, head, query, key) → score of one pair, at positions
-      query and key. −∞ forbids. A Linen module may have parameters.
+      query and key. −∞ forbids. A Linen module may have parameters. `batch`
+      counts rows, in beam search lines (`Beam`).
     mask_mod: forbids pairs besides those that the mask forbids:
       (batch, head, query, key) → bool.
     weight_mod: changes each weight after it was normalised, as `score_mod`.

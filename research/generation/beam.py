@@ -13,6 +13,9 @@ from research.generation.cache import repeated, rows
 from research.generation.writer import Writer
 from research.record import check_number, check_real
 
+_LARGEST = 88.0
+"""Powers of e up to here are finite in float32."""
+
 
 class Beams(NamedTuple):
   """The lines found, the best first.
@@ -53,7 +56,8 @@ class Beam(Way):
   included; those that have no END after the last step are ranked alike. A row
   is done when no line that goes on can outrank what was found. The search is
   exact if `width` is not below the number of lines with one more token.
-  Cost: `width` rows a step, and a copy of their cache.
+  Cost: `width` rows a step, and a copy of their cache. A model meets line i of
+  row r as row r · width + i: that is the `batch` of a `score_mod`.
 
   Attributes:
     width: w, the lines kept; not above the number of classes.
@@ -73,12 +77,27 @@ class Beam(Way):
   def check(self, classes: int) -> None:
     check_number(self, "width", 1, classes, "for so many classes")
 
+  def _check_penalty(self, length: int) -> None:
+    """Refuses one whose divisor is infinite, and makes all lines alike."""
+    longest = (5 + length) / 6
+    if self.penalty * math.log(longest) > _LARGEST:
+      raise ValueError(
+        f"penalty = {self.penalty} with length = {length}; allowed: "
+        f"{_LARGEST / math.log(longest):.1f} at most, as {longest:.4g}^penalty "
+        "has to be finite in float32"
+      )
+
   def write(self, writer: Writer, request: Request) -> Generated:
     found = self.search(writer, request, 1)
     return Generated(*(one[:, 0] for one in found[:3]))
 
   def search(self, writer: Writer, request: Request, count: int) -> Beams:
-    """`width` lines, of which the first `count` are what was searched for."""
+    """`width` lines, of which the first `count` are what was searched for.
+
+    Raises:
+      ValueError: a `penalty` too large for the length.
+    """
+    self._check_penalty(request.length)
     writer, logits, cache = writer.prefill(
       request.prompt, request.lengths, request.room
     )

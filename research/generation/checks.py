@@ -24,15 +24,17 @@ def check_model(model: Model, how: Way, given: bool) -> None:
     given: whether there is a source.
 
   Raises:
-    ValueError: a source that is missing, or that nothing reads; vectors;
-      pooling; outputs that are no inputs; a cache without a causal model;
-      what the way refuses.
+    ValueError: no classes yet; a source that is missing, or that nothing
+      reads; vectors; pooling; outputs that are no inputs; a cache without a
+      causal model; what the way refuses.
   """
   if not isinstance(how, Way):
     raise ValueError(
       f"how = {how!r}; allowed: a way to write, as Greedy(), Sampling() or "
       "Beam()"
     )
+  if model.classes < 1:
+    raise ValueError("classes = 0; allowed: 1 or more, as the task says")
   if isinstance(model, EncoderDecoder):
     if not given:
       raise ValueError(
@@ -138,7 +140,10 @@ def check_sizes(
   if lengths is not None:
     _check_lengths(lengths, batch, size)
     known = _known(lengths)
-    inside = None if known is None else np.arange(size) < known[:, None]
+    if known is None:
+      inside = None
+    else:
+      inside, size = np.arange(size) < known[:, None], int(known.max())
   decodes = isinstance(model, EncoderDecoder)
   # The last token is written and not read.
   _check_reach(

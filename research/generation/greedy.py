@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from research.field_types import check_types
 from research.generation.base import Generated, Request, Way
 from research.generation.loop import one_by_one
 from research.generation.writer import Writer
@@ -25,6 +26,9 @@ class Greedy(Way):
   """
 
   cached: bool = True
+
+  def __post_init__(self) -> None:
+    check_types(self, "cached")
 
   @property
   def streams(self) -> bool:

@@ -10,26 +10,23 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from research.attention.layer import Attention
+from research.field_types import check_types
 from research.masks import Full
 from research.mixer import Mixer, Source
 from research.models.front import Front, NoFront
 from research.models.sequence import Precision
 from research.models.stack import Stack
 from research.models.tokens import readable
-from research.places import (
-  Places,
-  check_places,
-  in_int32,
-  whole,
-  zero_padding,
-)
+from research.places import Places, check_places, in_int32, whole, zero_padding
 from research.positions.base import InputPosition
 from research.positions.sinusoidal import Sinusoidal
 from research.record import check_choice, check_number, check_share
 from research.shapes import Activations, Asked
+from research.sharing import unshare
 from research.stream import cached, check_cached
 
 Tied = Literal["none", "readout", "all"]
+_PARTS = "encoder", "decoder", "front", "source_position", "target_position"
 
 
 def _reading() -> Attention:
@@ -130,14 +127,13 @@ class EncoderDecoder(nn.Module):
   classes: int = 0
 
   def __post_init__(self) -> None:
+    check_types(self, *_PARTS)
     for name, least in (("width", 1), ("vocabulary", 0), ("classes", 0)):
       check_number(self, name, least)
     check_choice(self, "tied", Tied)
     check_choice(self, "precision", Precision)
     check_share(self, "dropout")
-    if self.source_position is self.target_position:
-      # Linen would make one table of them, and records know no sharing.
-      self.target_position = self.target_position.copy(parent=None)
+    unshare(self)
     super().__post_init__()
 
   @property

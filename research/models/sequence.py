@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from research.field_types import check_types
 from research.models.stack import Stack
 from research.models.tokens import readable
 from research.places import (
@@ -62,6 +63,7 @@ class SequenceModel(Stack):
   classes: int = 0
 
   def __post_init__(self) -> None:
+    check_types(self, "position")
     for name, least in (("width", 1), ("vocabulary", 0), ("classes", 0)):
       check_number(self, name, least)
     for name, choices in (

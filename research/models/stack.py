@@ -8,6 +8,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from research.attention.layer import Attention
+from research.field_types import check_types
 from research.mixer import Mixer, Source
 from research.models.block import Block, NoCross, Placement, check_halves
 from research.models.feed_forward import FeedForward, NoFeedForward
@@ -19,6 +20,7 @@ from research.stream import cached, check_cached
 
 Depth = Literal["unrolled", "scanned"]
 LastNorm = Literal["auto", "yes", "no"]
+_PARTS = "mixer", "feed_forward", "normalization"
 
 
 class Stack(nn.Module):
@@ -58,6 +60,7 @@ class Stack(nn.Module):
   remat: bool = False
 
   def __post_init__(self) -> None:
+    check_types(self, *_PARTS, "residual", "remat")
     check_number(self, "layers", 1)
     check_choice(self, "last_norm", LastNorm)
     check_choice(self, "depth", Depth)

@@ -100,7 +100,7 @@ class Normalizer(nn.Module):
       rows: of the whole rows, beyond the block.
     """
     # Zeros before dividing: a numerator that is not wanted may be infinite.
-    return self.above(scores, allowed, rows) / self.divisor(rows)
+    return self.above(scores, allowed, rows) / nonzero(self.divisor(rows))
 
   def top(self, scores: Scores, allowed: Allowed) -> Float[Array, "b h t 1"]:
     """What scores are compared with; of two blocks, the larger one counts.
@@ -118,6 +118,9 @@ class Normalizer(nn.Module):
 
   def above(self, scores: Scores, allowed: Allowed, rows: Rows) -> Weights:
     """Numerators, 0 where not `allowed`."""
+    # What is forbidden is like the largest score, whose numerator is finite: of
+    # an infinite one 0 · ∞ would reach what a subclass has learned.
+    scores = jnp.where(allowed, scores, rows.top)
     return jnp.where(allowed, self.numerators(scores, rows), 0.0)
 
   def numerators(self, scores: Scores, rows: Rows) -> Weights:
@@ -125,17 +128,22 @@ class Normalizer(nn.Module):
     raise NotImplementedError(lacks(self, "numerators"))
 
   def divisor(self, rows: Rows) -> Float[Array, "b h t 1"]:
-    """What stands for the whole row below it."""
+    """What stands for the whole row below it; 0 counts as 1."""
     return jnp.ones_like(rows.total)
 
   @property
   def blockable(self) -> bool:
     """Whether blocks of keys can be weighed apart and put together."""
-    return type(self).weigh is Normalizer.weigh
+    kind = type(self)
+    whole = kind.__call__ is Normalizer.__call__
+    return whole and kind.weigh is Normalizer.weigh
 
   @property
   def online(self) -> bool:
-    """Whether numerators need no total, so that one pass is enough."""
+    """Whether numerators need no total, so that one pass is enough.
+
+    Not for a subclass whose `share` is not a numerator by the divisor.
+    """
     return False
 
 
@@ -161,7 +169,7 @@ class Exponential(Normalizer):
 
   @property
   def online(self) -> bool:
-    return True
+    return type(self).share is Normalizer.share
 
 
 class Rectified(Normalizer):
@@ -182,7 +190,12 @@ class Rectified(Normalizer):
 
   @property
   def online(self) -> bool:
-    return True
+    return type(self).share is Normalizer.share
+
+
+def nonzero(divisor: Float[Array, "b h t 1"]) -> Float[Array, "b h t 1"]:
+  """The divisor of a row; 1 where it is 0, as in a row of nobody."""
+  return jnp.where(divisor == 0, 1.0, divisor)
 
 
 def _powers(

@@ -26,6 +26,7 @@ from tests.generation.subjects import (
   N,
   T,
   attentive,
+  small,
   variables_of,
 )
 
@@ -117,6 +118,20 @@ def test_what_stands_on_padding_need_be_no_token():
   )
   assert (one.tokens == other.tokens).all()
   assert (one.scores == other.scores).all()
+
+
+def test_padding_of_prompts_needs_no_positions():
+  """The longest has 4 tokens: 8 positions are read, and not 10."""
+  model = small(position=LearnedPosition(length=8))
+  given_now = {"length": N, "lengths": LENGTHS}
+  wider = jnp.pad(PROMPT, ((0, 0), (0, 2)))
+  assert LENGTHS.max() + N - 1 == 8 and wider.shape[1] == 6
+  one, other = (
+    generate(model, variables_of(model), prompt, **given_now)
+    for prompt in (PROMPT, wider)
+  )
+  assert (one.tokens == other.tokens).all()
+  np.testing.assert_allclose(one.scores, other.scores, rtol=1e-5)
 
 
 def test_integers_of_any_type_are_integers(unchecked):

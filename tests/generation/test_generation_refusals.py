@@ -92,6 +92,18 @@ REFUSED = {
     "width = 8; allowed: 1 to 7 for so many classes",
   ),
   "penalty": (lambda: Beam(penalty=-0.1), "penalty = -0.1; allowed: 0 or more"),
+  "penalty too large for the length": (
+    lambda: ready(how=Beam(penalty=200.0)),
+    "penalty = 200.0 with length = 5; allowed: 172.3 at most, as 1.667^",
+  ),
+  "cached no truth value": (
+    lambda: Greedy(cached="no"),
+    "cached = 'no'; allowed: True or False",
+  ),
+  "no classes yet": (
+    lambda: call(attentive(classes=0), source=SOURCE, end=1),
+    "classes = 0; allowed: 1 or more, as the task says",
+  ),
   "penalty no number": (
     lambda: Beam(penalty="a"),
     "penalty = 'a'; allowed: a number, 0 or more, finite",

@@ -8,9 +8,12 @@ import pytest
 
 from research.attention.layer import Attention
 from research.models.block import Block
+from research.models.encoder_decoder import Decoder, EncoderDecoder
 from research.models.feed_forward import FeedForward
+from research.models.norms import LayerNorm
 from research.models.sequence import SequenceModel
 from research.places import Places, whole
+from research.positions.rotary import Rotary
 
 TOKENS = jnp.zeros((3, 6), jnp.int32)
 VECTORS = jnp.zeros((3, 6, 2))
@@ -47,6 +50,22 @@ def built(
     (lambda: small(dropout="a"), "dropout = 'a'; allowed: a number, 0 to"),
     (lambda: small(vocabulary=-1), "vocabulary = -1; allowed: "),
     (lambda: small(classes=-1), "classes = -1; allowed: "),
+    (lambda: small(mixer=Attention), "mixer = <class .*; allowed: a Mixer of"),
+    (lambda: small(feed_forward=None), "feed_forward = None; allowed: a Feed"),
+    (
+      lambda: small(normalization=LayerNorm),
+      "normalization = <class .*; allow",
+    ),
+    (lambda: small(residual="no"), "residual = 'no'; allowed: True or False"),
+    (lambda: small(remat=1), "remat = 1; allowed: True or False"),
+    (lambda: small(position=Rotary()), "position = Rotary; allowed: an InputP"),
+    (
+      lambda: EncoderDecoder(encoder=Decoder()),
+      "encoder = Decoder; allowed: an Encoder of research.models.encoder",
+    ),
+    (lambda: EncoderDecoder(front=None), "front = None; allowed: a NoFront of"),
+    (lambda: Attention(heads=2.0), "heads = 2.0; allowed: an integer, 1 or"),
+    (lambda: Attention(heads=2, key_heads=2.0), "key_heads = 2.0 with heads"),
     (lambda: Block(Attention(), norm="no"), "norm = 'no'; allowed: 'pre'"),
     (lambda: Block(Attention(), dropout=1.0), "dropout = 1.0; allowed: 0 to"),
     (lambda: FeedForward(expansion=0), "expansion = 0; allowed: 1 or more"),

@@ -5,12 +5,14 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from research.evaluations.attention.base import GroupValues, Side, meet
 from research.evaluations.attention.blockwise import blockwise
 from research.evaluations.attention.choice import (
   Evaluation,
+  Form,
   choose,
   heads_apart,
 )
@@ -18,6 +20,7 @@ from research.evaluations.attention.dense import dense
 from research.evaluations.attention.library import library, told
 from research.evaluations.attention.modifications import (
   Modification,
+  check_function,
   everybody,
   kept,
 )
@@ -47,7 +50,8 @@ def attention(
 
   Positions count from 0 on both sides. In blocks (`evaluation`) derivatives
   are of reverse mode alone; "dense" has all of them. Functions are not tried
-  out before, as those of a layer are.
+  out before, as those of a layer are. To be called under `jax.jit`: without,
+  blocks are compiled again in every call.
 
   Args:
     q: queries [b t h k].
@@ -66,8 +70,8 @@ def attention(
   Raises:
     ValueError: a function that gives no number for a pair, a form that is
       unknown or not allowed by the functions, a mask that is none, or arrays
-      that do not fit each other; functions or blocks, and arrays over an
-      explicit axis of a mesh.
+      that are no floats or do not fit each other; functions or blocks, and
+      arrays over an explicit axis of a mesh.
   """
   check_literal("evaluation", evaluation, Evaluation)
   parts = Parts(score_mod=score_mod, mask_mod=mask_mod, weight_mod=weight_mod)
@@ -105,6 +109,10 @@ def _checked(
 ) -> tuple[Float[Array, "b t h v"], Float[Array, "b h t s"] | None]:
   """`attend`, where both sides count from 0 and everything fits."""
   check_mask(mask)
+  for name in _MODS:
+    check_function(name, getattr(parts, name))
+  for name, x in {"q": q, "k": k, "v": v}.items():
+    _check_array(name, x)
   _check_shapes(q, k, v)
   sides = _sides(q, k, segments)
   if segments is not None:  # a weight of zero does not hide what is NaN
@@ -122,12 +130,23 @@ def _sides(
     for x in (q, k)
   )
   if segments is not None:
-    if not segments.shape == q.shape[:2] == k.shape[:2]:
+    shape = getattr(segments, "shape", type(segments).__name__)
+    if not shape == q.shape[:2] == k.shape[:2]:
       raise ValueError(
-        f"segments has shape {segments.shape}; allowed: (b, t) = "
+        f"segments has shape {shape}; allowed: (b, t) = "
         f"{q.shape[:2]} with as many keys as queries, here {k.shape[1]}"
       )
   return query._replace(segments=segments), key._replace(segments=segments)
+
+
+def _check_array(name: str, x: Any) -> None:
+  if not isinstance(x, jax.Array | np.ndarray) or x.ndim != 4:
+    shape = getattr(x, "shape", type(x).__name__)
+    raise ValueError(
+      f"{name} has shape {shape}; allowed: an array (b, length, heads, width)"
+    )
+  if not jnp.issubdtype(x.dtype, jnp.floating):
+    raise ValueError(f"{name} has dtype {x.dtype}; allowed: real floats")
 
 
 def _check_shapes(q: Queries, k: SharedKeys, v: GroupValues) -> None:
@@ -182,11 +201,7 @@ def attend(
     ValueError: a part gave another shape than its contract says, or does not
       allow the form that was asked for; it is named.
   """
-  form = choose(
-    evaluation, parts, q.shape[1], k.shape[1], edges=edges is not None
-  ).form
-  if not (q.size and k.size):
-    form = "dense"  # nothing has no blocks
+  form = _form(evaluation, parts, q, k, edges)
   sizes = q.shape[2] // parts.joint.maps, v.shape[2], q.shape[3]
   if starting:
     batch, t, *_ = q.shape
@@ -212,6 +227,19 @@ def attend(
   assert scale is not None
   scale /= parts.normalizer.temperature
   return library(q, k, v, allowed, scale, form), None
+
+
+def _form(
+  evaluation: Evaluation,
+  parts: Parts,
+  q: Queries,
+  k: SharedKeys,
+  edges: Edges | None,
+) -> Form:
+  (_, t, heads, _), s = q.shape, k.shape[1]
+  graph = edges is not None
+  form = choose(evaluation, parts, t, s, heads=heads, edges=graph).form
+  return form if q.size and k.size else "dense"  # nothing has no blocks
 
 
 def _start(

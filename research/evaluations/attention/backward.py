@@ -129,7 +129,7 @@ def _slopes(
     given = parts(phase, tensors, at), [*filter(has_slope, own["read"])]
     back = along_rows(jax.vjp(read, *given)[1])
     more = back(rows_at(slopes, at, phase))
-    (new_q, new_k, new_v), inner = jax.tree.map(jnp.add, old, more)
+    (new_q, new_k, new_v), inner = jax.tree.map(_sum, old, more)
     q = put(q, new_q, at, at.row)
     k, v = put((k, v), (new_k, new_v), at, at.column)
     return (q, k, v), inner
@@ -151,5 +151,10 @@ def _whole(
 
 
 def _nothing(x: Array) -> Array:
-  """Zeros to sum up gradients of `x` in: float32, or complex."""
-  return alike(jnp.zeros(x.shape, jnp.promote_types(x.dtype, jnp.float32)), x)
+  """Zeros to sum up gradients of `x` in: of 32 bits or more."""
+  dtype = jnp.float32 if x.dtype.itemsize < 4 else x.dtype
+  return alike(jnp.zeros(x.shape, dtype), x)
+
+
+def _sum(total: Array, more: Array) -> Array:
+  return total + more.astype(total.dtype)  # nothing promotes float8

@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 from research.evaluations.attention.base import Rules, Side, meet
 from research.masks import Mask
-from research.normalizers.base import Rows
+from research.normalizers.base import Rows, nonzero
 from research.places import Pairs
 
 
@@ -81,6 +81,8 @@ class Block:
     scores, allowed, pairs = self.scores(q, k, at)
     joined = self._joined(scores, allowed, rows)
     weights = self.rules.normalizer.above(scores, allowed, joined)
+    if v.dtype == jnp.float16:  # what is not divided may leave its range
+      v = v.astype(jnp.float32)
     read = self._read(weights, v, pairs)
     return joined, above * jnp.exp(rows.top - joined.top) + read
 
@@ -107,7 +109,7 @@ class Block:
   def divisor(self, rows: Rows) -> Array:
     """What stands for whole rows below the line."""
     divisor: Array = self.rules.normalizer.divisor(rows)
-    return divisor.astype(jnp.float32)
+    return nonzero(divisor.astype(jnp.float32))
 
   def _read(self, weights: Array, v: Array, pairs: Pairs) -> Array:
     read = self.rules.read(weights, swapped(v), pairs)

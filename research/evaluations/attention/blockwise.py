@@ -38,7 +38,9 @@ def blockwise(
   once which ones segments or `mask_mod` leave empty, and these are skipped;
   under `vmap`, those that are empty for all members. Sums are float32. If
   weights are changed before they read, each pass looks at all blocks twice.
-  Differentiable in reverse, also with respect to what the rules close over.
+  Differentiable in reverse, also with respect to what the rules close over. A
+  second derivative takes as little memory by `jvp` of `grad`; `grad` of `grad`
+  keeps all scores.
 
   Args:
     q: queries.
@@ -66,9 +68,9 @@ def blockwise(
   if any(more) and plain:  # nobody may look at what is added
     query, key = _in_one_segment(query), _in_one_segment(key)
   if more[0]:
-    q, query = _padded(q, more[0]), _longer(query, more[0])
+    q, query = _repeated(q, more[0]), _longer(query, more[0])
   if more[1]:
-    k, v = _padded(k, more[1]), _padded(v, more[1])
+    k, v = _repeated(k, more[1]), _repeated(v, more[1])
     key = _longer(key, more[1])
   tensors = swapped(q), swapped(k), swapped(v)
   phases = _phases(cover, tensors, (query, key), mask, rules, plain)
@@ -80,19 +82,20 @@ def _in_one_segment(side: Side) -> Side:
   return side._replace(segments=jnp.ones(side.positions.shape[:2], int))
 
 
-def _padded(x: Array, more: int, mode: str = "constant") -> Array:
-  """[b t ...] with `more` zeros at the end of `t`, or as `mode` says."""
+def _repeated(x: Array, more: int, mode: str = "edge") -> Array:
+  """[b t ...], whose last element stands at the end of `t` `more` times more.
+
+  Nobody looks there, but functions of scores and positions are called. They
+  may have no number, and no gradient, but where there is something: a root
+  has none at the score 0.
+  """
   return jnp.pad(x, [(0, 0), (0, more)] + [(0, 0)] * (x.ndim - 2), mode=mode)
 
 
 def _longer(side: Side, more: int) -> Side:
-  """A side with `more` places of padding at its end.
-
-  Functions of positions are called there, too. They may have no number but at
-  positions that there are, and no gradient: so these are the last one again.
-  """
-  longer: Side = jax.tree.map(lambda x: _padded(x, more), side)
-  return longer._replace(positions=_padded(side.positions, more, "edge"))
+  """A side with `more` places of padding at its end."""
+  longer: Side = jax.tree.map(lambda x: _repeated(x, more, "constant"), side)
+  return longer._replace(positions=_repeated(side.positions, more))
 
 
 def _phases(

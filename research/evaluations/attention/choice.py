@@ -24,6 +24,9 @@ _OTHERWISE = 4096
 memory."""
 
 
+_COUNTED = "heads and lengths that are numbers"
+
+
 class Choice(NamedTuple):
   """A form, and what was decisive."""
 
@@ -37,15 +40,17 @@ def choose(
   queries: int,
   keys: int,
   *,
+  heads: int = 1,
   edges: bool = False,
 ) -> Choice:
-  """The form for a number of queries and keys.
+  """The form for a number of queries, keys and heads.
 
   Args:
     evaluation: what was asked for.
     parts: the unbound modules and functions of the layer.
     queries: t.
     keys: s.
+    heads: h.
     edges: whether the batch is a graph.
 
   Raises:
@@ -58,10 +63,10 @@ def choose(
         "evaluation = 'blockwise' with places.edges; allowed: 'dense' or "
         "'auto', as the edges of a graph are an array of all pairs"
       )
-    if evaluation == "blockwise" and not _counted(queries, keys):
+    if evaluation == "blockwise" and not _counted(queries, keys, heads):
       raise ValueError(
-        f"evaluation = 'blockwise' with {queries} queries and {keys} keys; "
-        "allowed: 'dense' or 'auto', as blocks need lengths that are numbers"
+        f"evaluation = 'blockwise' with {queries} queries of {heads} heads and "
+        f"{keys} keys; allowed: 'dense' or 'auto', as blocks need {_COUNTED}"
       )
     return Choice(evaluation, "it was asked for")
   if edges:
@@ -69,8 +74,8 @@ def choose(
   reason = obstacle("blockwise", parts)
   if reason is not None:
     return Choice("dense", reason)
-  if not _counted(queries, keys):
-    return Choice("dense", "blocks need lengths that are numbers")
+  if not _counted(queries, keys, heads):
+    return Choice("dense", f"blocks need {_COUNTED}")
   backend = jax.default_backend()
   enough = _LENGTHS.get(backend, _OTHERWISE)
   form: Form = "dense" if min(queries, keys) < enough else "blockwise"
@@ -82,7 +87,7 @@ def choose(
 
 
 def _counted(*sizes: int) -> bool:
-  """Whether lengths are known, and not variables of `jax.export`."""
+  """Whether sizes are known, and not variables of `jax.export`."""
   return all(isinstance(size, int) for size in sizes)
 
 

@@ -85,7 +85,7 @@ def _call(which: Library) -> Callable[..., Array]:
 
 
 def _jax(which: Library, *given: Any, **more: Any) -> Array:
-  able = "as many numbers in a key as in a value"
+  able = "one dtype, as many numbers in a key as in a value"
   if which == "cudnn":
     able = f"bfloat16, {able}, a multiple of 8, and an NVIDIA GPU"
     more["implementation"] = "cudnn"

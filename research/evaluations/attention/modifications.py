@@ -33,6 +33,18 @@ def everybody(batch: Any, head: Any, query: Any, key: Any) -> Any:
   return True
 
 
+def check_function(name: str, value: Any) -> None:
+  """Refuses what cannot be called.
+
+  Raises:
+    ValueError: names it.
+  """
+  if not callable(value):
+    raise ValueError(
+      f"{name} = {value!r}; allowed: a function of one pair, or a module"
+    )
+
+
 def change(
   name: str,
   function: Modification,

@@ -30,6 +30,7 @@ _TRIED = {"score_mod": (-4.0, 0.0, 4.0), "weight_mod": (0.0, 0.5, 1.0)}
 _TRACED = (
   jax.errors.TracerArrayConversionError,
   jax.errors.UnexpectedTracerError,
+  NameError,  # of an axis that only the caller's transformation has
 )
 
 

@@ -1,8 +1,10 @@
 """Attention's independent parts put together to functions of a block."""
 
 import dataclasses
+import functools
 from typing import Any, NamedTuple
 
+import flax.errors
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -52,16 +54,22 @@ class Functions:
     self._variables = module.variables
 
   def __call__(self, *given: Any) -> Any:
-    return self._module.apply(self._variables, *given)
+    return self._apply("__call__", *given)
 
   def __getattr__(self, name: str) -> Any:
     if not callable(getattr(type(self._module), name, None)):
       return getattr(self._module, name)
 
-    def method(*given: Any) -> Any:
-      return self._module.apply(self._variables, *given, method=name)
+    return functools.partial(self._apply, name)
 
-    return method
+  def _apply(self, name: str, *given: Any) -> Any:
+    try:
+      return self._module.apply(self._variables, *given, method=name)
+    except flax.errors.InvalidRngError as error:
+      raise ValueError(
+        f"{type(self._module).__name__} draws random numbers; allowed: parts "
+        "that draw none, or evaluation = 'dense'"
+      ) from error
 
 
 def rules(parts: Parts, heads: int, key_heads: int, key_width: int) -> Rules:

@@ -68,7 +68,7 @@ def _in_any(seen: Array) -> Array:
 
 @_in_any.def_vmap
 def _(size: int, batched: list[bool], seen: Array) -> tuple[Array, bool]:
-  return jnp.any(seen, axis=0), False
+  return _in_any(jnp.any(seen, axis=0)), False
 
 
 def sweep(phase: Phase, seen: Seen, step: Step, carry: Any) -> Any:

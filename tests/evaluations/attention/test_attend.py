@@ -126,6 +126,10 @@ def test_an_unknown_form_is_refused(unchecked):
     (KEYS, VALUES[:, :, :1], r"v has shape \(2, 6, 1, 4\); allowed: "),
     (KEYS[:1], VALUES[:1], r"k has shape \(1, 6, 2, 4\) and q .*; allowed: "),
     (KEYS[..., :3], VALUES, r"k has shape \(2, 6, 2, 3\) .* and k = 4"),
+    (KEYS[0], VALUES[0], r"k has shape \(6, 2, 4\); allowed: an array \(b, "),
+    (KEYS, VALUES.tolist(), r"v has shape list; allowed: an array \(b, "),
+    (KEYS, VALUES.astype(int), "v has dtype int32; allowed: real floats"),
+    (KEYS + 1j, VALUES, "k has dtype complex64; allowed: real floats"),
   ],
 )
 def test_arrays_that_do_not_fit_are_refused(k, v, message, form, unchecked):
@@ -150,6 +154,12 @@ def test_heads_and_masks_that_do_not_fit_are_refused(unchecked):
     attention(Q, KEYS, VALUES, mask=Rule())
 
 
+@pytest.mark.parametrize("name", ["score_mod", "mask_mod", "weight_mod"])
+def test_what_cannot_be_called_is_refused(name, unchecked):
+  with pytest.raises(ValueError, match=f"{name} = None; allowed: a function"):
+    attention(Q, KEYS, VALUES, **{name: None})
+
+
 @pytest.mark.parametrize("form", ["dense", "blockwise"])
 def test_segments_are_of_both_sides(form, unchecked):
   segments = jnp.ones((2, T), int)
@@ -157,6 +167,8 @@ def test_segments_are_of_both_sides(form, unchecked):
     jax.eval_shape(
       lambda: attention(Q, KEYS, VALUES, segments=segments, evaluation=form)
     )
+  with pytest.raises(ValueError, match="segments has shape list; allowed: "):
+    attention(Q, KEYS, VALUES, segments=[[1] * T] * 2, evaluation=form)
 
 
 @pytest.mark.parametrize("form", ["dense", "blockwise", "library"])

@@ -176,6 +176,7 @@ def test_lengths_without_a_number_have_no_blocks(unchecked):
   assert choice.form == "dense" and "lengths that are numbers" in choice.why
   with pytest.raises(ValueError, match="with t queries .* 'dense' or 'auto'"):
     choose("blockwise", Parts(), length, length)
+  assert choose("auto", Parts(), 4096, 4096, heads=length).form == "dense"
 
   @jax.jit
   def run(q):

@@ -203,6 +203,15 @@ def test_modules_that_draw_are_refused():
     probe("weight_mod", Dropped(), Full(), everybody, SHAPE, 1)
 
 
+def test_an_axis_of_the_caller_is_not_known():
+  def by_member(score: Any, *_: Any) -> Any:
+    return score * (1 + jax.lax.axis_index("member"))
+
+  layer = Attention(score_mod=by_member)
+  keys = jax.random.split(jax.random.key(0), 2)
+  jax.vmap(lambda key: layer.init(key, X, whole(X)), axis_name="member")(keys)
+
+
 @pytest.mark.parametrize("form", ["dense", "blockwise"])
 def test_modules_may_have_constants(form):
   layer = Attention(weight_mod=Fixed(), evaluation=form)

@@ -60,12 +60,16 @@ def test_other_documents_are_not_looked_at(call, more):
 
 
 @pytest.mark.parametrize("call", [read, by_function])
-def test_members_of_a_vmap_skip_what_none_of_them_sees(call):
+@pytest.mark.parametrize("twice", [False, True])
+def test_members_of_a_vmap_skip_what_none_of_them_sees(call, twice):
   def each(q: Any, k: Any, v: Any, ids: Any) -> Any:
     def one(*given: Any) -> Any:
       return call(*(x[None] for x in given))[0]
 
-    return jax.vmap(one)(q, k, v, ids)
+    if not twice:
+      return jax.vmap(one)(q, k, v, ids)
+    outer = (x[:, None] for x in (q, k, v, ids))
+    return jax.vmap(jax.vmap(one))(*outer)[:, 0]
 
   assert all(np.isfinite(x).all() for x in looked(each, IDS))
   # A branch that depends on the member would be computed, and then dropped.
