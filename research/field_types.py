@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 import types
 import typing
 from collections.abc import Callable
@@ -40,7 +41,7 @@ def check_types(record: Any, *names: str) -> None:
   """
   kind: Any = type(record)
   for name in names:
-    value, hint = getattr(record, name), _hints(kind)[name]
+    value, hint = getattr(record, name), _hint(kind, name)
     if not fits(value, hint):
       made = dataclasses.is_dataclass(value) and not isinstance(value, type)
       shown = type(value).__name__ if made else repr(value)
@@ -48,8 +49,14 @@ def check_types(record: Any, *names: str) -> None:
 
 
 @functools.lru_cache
-def _hints(kind: Any) -> dict[str, Any]:
-  return typing.get_type_hints(kind)
+def _hint(kind: Any, name: str) -> Any:
+  """The type of a field, told by the class that declares it.
+
+  What a subclass adds may have types that cannot be found, as those of a
+  function's own classes.
+  """
+  owner = next(k for k in kind.__mro__ if name in inspect.get_annotations(k))
+  return typing.get_type_hints(owner)[name]
 
 
 def _described(hint: Any) -> str:

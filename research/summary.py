@@ -75,6 +75,9 @@ def _rows(name: str, one: Outcome) -> list[Row]:
     values = _of_chosen(one, score["values"])
     examples = _behind(score["metric"], values, score["examples"])
     interval = mean_interval(values, examples)
+    if score["metric"] in SHARES:  # of errors there may be more than tokens
+      low = max(interval.low, 0.0)
+      interval = dataclasses.replace(interval, low=low)
     rows.append(_row(name, one, score, score["metric"], values, interval))
     solves = score["metric"] == "accuracy"
     if solves and score["slice"] == "all" and one["target"] <= 1:

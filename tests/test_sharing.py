@@ -1,7 +1,9 @@
 """One module in two places of a record counts as two."""
 
-from typing import Any
+import dataclasses
+from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,7 +52,25 @@ def started(mixer: Mixer, **fields: Any) -> Any:
   return made.init(jax.random.key(0), TOKENS, whole(TOKENS))
 
 
-@pytest.mark.parametrize("pair", [stacked, within, modified])
+class Twice(nn.Module):
+  """Two functions of a score, one after the other."""
+
+  one: Any
+  two: Any
+
+  def __call__(self, score: Any, *where: Any) -> Any:
+    return self.two(self.one(score, *where), *where)
+
+
+def inside() -> tuple[Mixer, Mixer]:
+  rate = Decay()
+  return (
+    Attention(heads=4, score_mod=Twice(rate, rate)),
+    Attention(heads=4, score_mod=Twice(Decay(), Decay())),
+  )
+
+
+@pytest.mark.parametrize("pair", [stacked, within, modified, inside])
 @pytest.mark.parametrize("fields", [{}, {"depth": "scanned", "layers": 3}])
 def test_each_place_has_its_own_parameters(pair, fields):
   one, two = pair()
@@ -69,6 +89,49 @@ def test_each_place_has_its_own_cache():
   )
   np.testing.assert_array_equal(found.tokens, wanted.tokens)
   np.testing.assert_allclose(found.scores, wanted.scores, rtol=1e-5)
+
+
+class Parent(nn.Module):
+  """Ties what two mixers read with, as Linen does."""
+
+  @nn.compact
+  def __call__(self, *given: Any) -> Any:
+    inner = GRU(name="inner")
+    return Stacked((inner, inner))(*given)
+
+
+def test_a_module_with_a_parent_is_shared_as_linen_says():
+  x = jnp.ones((1, 3, 8))
+  assert {*Parent().init(jax.random.key(0), x, whole(x))["params"]} == {"inner"}
+
+
+class Pair(NamedTuple):
+  one: Mixer
+  two: Mixer
+
+
+class Holder(GRU):
+  """Has fields that cannot be made again from their own fields."""
+
+  pair: Any = None
+  mask: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Days:
+  days: dataclasses.InitVar[int]
+
+  def __post_init__(self, days: int) -> None:
+    pass
+
+
+def test_what_holds_no_module_is_not_made_again():
+  one, mask = GRU(), Days(1)
+  holder = Holder(pair=Pair(one, one), mask=mask)
+  assert isinstance(holder.pair, Pair) and holder.pair.one is one
+  assert holder.pair.two is not one
+  both = Stacked((holder, holder)).mixers
+  assert both[1].mask is mask and isinstance(both[1].pair, Pair)
 
 
 def test_what_stands_in_one_place_stays_as_it_is():

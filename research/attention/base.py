@@ -36,8 +36,8 @@ def check_choices(layer: Any) -> None:
   keys = layer.key_heads
   if type(keys) is not int or keys < 0 or layer.heads % layer.groups:
     raise ValueError(
-      f"key_heads = {layer.key_heads} with heads = {layer.heads}; allowed: "
-      "0 (as many as heads), or a divisor of heads"
+      f"key_heads = {keys!r} with heads = {layer.heads}; allowed: 0 (as many "
+      "as heads), or a divisor of heads, an integer"
     )
   for name in ("score_mod", "mask_mod", "weight_mod"):
     check_function(name, getattr(layer, name))

@@ -11,7 +11,7 @@ from research.experiment import Change, Experiment
 from research.import_paths import find
 from research.mixer import Mixer
 from research.models.encoder_decoder import EncoderDecoder
-from research.record import from_json, override
+from research.record import from_json, names, override
 from research.tasks.base import Task
 
 _FORM = re.compile(
@@ -73,13 +73,34 @@ def replace_task(experiment: Experiment, text: str) -> Experiment:
   over are about the task of the page, and are left out.
 
   Raises:
-    ValueError: no such class, no task, or a wrong field.
+    ValueError: no such class, no task, or a wrong field; variants that all
+      have a task of their own, or set a field that this one has not.
   """
   _, task = _build(text, "task", Task)
+  _check_task(experiment, task, text)
   bare = dataclasses.replace(
     experiment, tests=(), claims=(), bounds=(), difficulty=""
   )
   return override(bare, "task", task)
+
+
+def _check_task(experiment: Experiment, task: Task, text: str) -> None:
+  own = []
+  for change in experiment.variants:
+    paths = [path.split(".") for path, _ in change.fields]
+    own.append(["task"] in paths)
+    for first, *rest in paths:
+      if first == "task" and rest and rest[0] not in names(task):
+        raise ValueError(
+          f"--task = {text!r}: variant {change.name!r} sets task.{rest[0]}, "
+          f"which {type(task).__name__} has not; allowed: a task with this "
+          "field, or --only other variants"
+        )
+  if own and all(own):
+    raise ValueError(
+      f"--task = {text!r} changes no variant, as each has its own; allowed: "
+      "on pages whose variants share a task"
+    )
 
 
 def _build(text: str, option: str, contract: type) -> tuple[str, Any]:

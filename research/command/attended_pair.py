@@ -218,9 +218,15 @@ def written_note(
   wanted = np.asarray(batch.targets[0, : int(made.sizes[0])]).tolist()
   return (
     f"The target is “{task.text(wanted)}”. By itself, each time with the most "
-    f"likely token, the model writes “{_text(task, written)}”: "
+    f"likely token, the model writes “{_spaced(_text(task, written))}”: "
     f"{count(int(made.edits[0]), 'edit')}.",
   )
+
+
+def _spaced(text: str) -> str:
+  """Spaces that a page would leave out are shown by a sign."""
+  plain = " ".join(text.split())
+  return text if text == plain else text.replace(" ", _SPACE)
 
 
 def _text(task: Transduction, tokens: list[int]) -> str:

@@ -25,10 +25,10 @@ def select(
   """
   experiment = load(options.name, options.scale)
   experiment = add_mixers(experiment, options.mixer, options.encoder_mixer)
-  if options.task:
-    experiment = replace_task(experiment, options.task)
   if only:
     experiment = experiment.only(only)
+  if options.task:
+    experiment = replace_task(experiment, options.task)
   program = f"mixerlab run {options.name}"
   experiment = override_by_path(experiment, paths, program)
   if seeds is not None:

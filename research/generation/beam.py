@@ -13,8 +13,8 @@ from research.generation.cache import repeated, rows
 from research.generation.writer import Writer
 from research.record import check_number, check_real
 
-_LARGEST = 88.0
-"""Powers of e up to here are finite in float32."""
+_LARGEST = 64.0
+"""Scores of 1e-8 divided by this power of e are still numbers of float32."""
 
 
 class Beams(NamedTuple):
@@ -56,8 +56,9 @@ class Beam(Way):
   included; those that have no END after the last step are ranked alike. A row
   is done when no line that goes on can outrank what was found. The search is
   exact if `width` is not below the number of lines with one more token.
-  Cost: `width` rows a step, and a copy of their cache. A model meets line i of
-  row r as row r · width + i: that is the `batch` of a `score_mod`.
+  Cost: `width` rows a step, and a copy of their cache. A model meets the prompt
+  of row r as row r, and then line i of it as row r · width + i: these are the
+  `batch` of a `score_mod`.
 
   Attributes:
     width: w, the lines kept; not above the number of classes.
@@ -78,13 +79,13 @@ class Beam(Way):
     check_number(self, "width", 1, classes, "for so many classes")
 
   def _check_penalty(self, length: int) -> None:
-    """Refuses one whose divisor is infinite, and makes all lines alike."""
-    longest = (5 + length) / 6
-    if self.penalty * math.log(longest) > _LARGEST:
+    """Refuses one that divides scores to nothing, and makes lines alike."""
+    longest = math.log((5 + length) / 6)
+    if self.penalty * longest > _LARGEST:
+      most = math.floor(10 * _LARGEST / longest) / 10
       raise ValueError(
-        f"penalty = {self.penalty} with length = {length}; allowed: "
-        f"{_LARGEST / math.log(longest):.1f} at most, as {longest:.4g}^penalty "
-        "has to be finite in float32"
+        f"penalty = {self.penalty} with length = {length}; allowed: {most} at "
+        "most, as float32 has no smaller ranks"
       )
 
   def write(self, writer: Writer, request: Request) -> Generated:

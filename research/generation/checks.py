@@ -110,6 +110,23 @@ def check_source(model: EncoderDecoder, source: tuple[Array, Places]) -> None:
     _check_tokens("source", inputs, segments, model.vocabulary)
 
 
+def check_width(model: EncoderDecoder, variables: Any, inputs: Array) -> None:
+  """Refuses vectors of another width than those that a model was made for.
+
+  Raises:
+    ValueError: names the width of its own.
+  """
+  embed = variables.get("params", {}).get("source_embed", {})
+  if model.vocabulary or "kernel" not in embed:
+    return
+  width = embed["kernel"].shape[0]
+  if inputs.ndim != 3 or inputs.shape[2] != width:
+    raise ValueError(
+      f"source has shape {inputs.shape}; allowed: (b, s, {width}), as the "
+      "model was made for"
+    )
+
+
 def check_sizes(
   model: Model,
   prompt: Int[Array, "b t"],

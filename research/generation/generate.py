@@ -16,6 +16,7 @@ from research.generation.checks import (
   check_sizes,
   check_source,
   check_token,
+  check_width,
 )
 from research.generation.greedy import Greedy
 from research.generation.writer import Writer
@@ -125,6 +126,7 @@ def _ready(
     lengths = jnp.full(batch, size)
   if isinstance(model, EncoderDecoder):
     assert source is not None
+    check_width(model, variables, source[0])
     encoded: Any = model.apply(variables, *source, method="encode")
     source = encoded
   given = prompt.astype(jnp.int32), lengths.astype(jnp.int32)

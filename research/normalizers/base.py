@@ -118,10 +118,13 @@ class Normalizer(nn.Module):
 
   def above(self, scores: Scores, allowed: Allowed, rows: Rows) -> Weights:
     """Numerators, 0 where not `allowed`."""
-    # What is forbidden is like the largest score, whose numerator is finite: of
-    # an infinite one 0 · ∞ would reach what a subclass has learned.
-    scores = jnp.where(allowed, scores, rows.top)
-    return jnp.where(allowed, self.numerators(scores, rows), 0.0)
+    # What is forbidden is like the largest score, 0 in a row of nobody, whose
+    # numerator is finite: of an infinite one 0 · ∞ would reach what a subclass
+    # has learned.
+    top = jnp.where(rows.top == NOBODY, 0.0, rows.top)
+    scores = jnp.where(allowed, scores, top)
+    weights = self.numerators(scores, rows._replace(top=top))
+    return jnp.where(allowed, weights, 0.0)
 
   def numerators(self, scores: Scores, rows: Rows) -> Weights:
     """What stands for each key above the line."""

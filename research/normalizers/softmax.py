@@ -3,6 +3,7 @@
 Formula: exp(s_j) / Σ_i exp(s_i) over the allowed keys. Cost: O(s) a query.
 """
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from research.normalizers.base import Exponential, Rows
@@ -12,4 +13,4 @@ class Softmax(Exponential):
   """Positive weights that sum to one."""
 
   def divisor(self, rows: Rows) -> Float[Array, "b h t 1"]:
-    return rows.total
+    return jnp.where(rows.total > 0, rows.total, 1.0)

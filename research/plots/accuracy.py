@@ -44,7 +44,8 @@ def by_variant(
       right=(number + 14) / 72,
       top=0.2,
     )
-    limits(axes.set_xlim, reach(rows), metric)
+    seeds = [value for row in rows for value in row.values]
+    limits(axes.set_xlim, [*reach(rows), *seeds], metric)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), names)
     axes.tick_params(axis="y", length=0)

@@ -14,7 +14,13 @@ from jaxtyping import Array, Int
 from research.record import check_number
 from research.shapes import RandomKey
 from research.tasks.base import Example
-from research.tasks.transduction import SYMBOLS, Transduction, glued, stacked
+from research.tasks.transduction import (
+  SYMBOLS,
+  Transduction,
+  glued,
+  own_numbers,
+  stacked,
+)
 
 _PLUS = 10
 
@@ -71,7 +77,7 @@ class Addition(Transduction):
     return max(1.0, *written) / (1.0 + sum(written))
 
   def text(self, tokens: Sequence[int]) -> str:
-    return "".join(str(token - SYMBOLS) for token in tokens)
+    return "".join(map(str, own_numbers(tokens)))
 
   def source_text(self, tokens: Sequence[int]) -> str:
     return "".join("0123456789+"[token] for token in tokens)

@@ -17,7 +17,13 @@ from jaxtyping import Array, Int
 from research.record import check_literal, check_number
 from research.shapes import RandomKey
 from research.tasks.base import Example
-from research.tasks.transduction import SYMBOLS, Transduction, glued, stacked
+from research.tasks.transduction import (
+  SYMBOLS,
+  Transduction,
+  glued,
+  own_numbers,
+  stacked,
+)
 
 Format = Literal["long", "weekday", "dashed", "dotted", "slashed", "american"]
 
@@ -114,7 +120,7 @@ class Dates(Transduction):
     return _most_frequent(self.first, self.last)
 
   def text(self, tokens: Sequence[int]) -> str:
-    return "".join(_ISO[token - SYMBOLS] for token in tokens)
+    return "".join(_ISO[number] for number in own_numbers(tokens))
 
   def source_text(self, tokens: Sequence[int]) -> str:
     return "".join(CHARACTERS[token] for token in tokens)

@@ -11,7 +11,13 @@ from jaxtyping import Array, Int
 from research.record import check_number
 from research.shapes import RandomKey
 from research.tasks.base import Example
-from research.tasks.transduction import SYMBOLS, Transduction, glued, stacked
+from research.tasks.transduction import (
+  SYMBOLS,
+  Transduction,
+  glued,
+  own_numbers,
+  stacked,
+)
 
 NOUNS = (
   "dog cat bird fish horse cow fox bear girl boy man woman king queen poet "
@@ -136,7 +142,7 @@ class Grammar(Transduction):
     adjectives = ADJECTIVES[: self.adjectives]
     names = [*_MARKS, *NOUNS[: self.nouns], *VERBS[: self.verbs]]
     names += [f"{word}.{form}" for form in (0, 1) for word in adjectives]
-    return " ".join(names[token - SYMBOLS] for token in tokens)
+    return " ".join(names[number] for number in own_numbers(tokens))
 
   def source_text(self, tokens: Sequence[int]) -> str:
     return " ".join(self._names[token] for token in tokens)

@@ -24,7 +24,7 @@ from research.sound.tones import (
   waveform,
 )
 from research.tasks.base import Example, Split
-from research.tasks.transduction import SYMBOLS, Transduction
+from research.tasks.transduction import SYMBOLS, Transduction, own_numbers
 
 RATE = 4000
 """Samples a second."""
@@ -84,7 +84,7 @@ class Transcription(Transduction):
   def __post_init__(self) -> None:
     check_choice(self, "order", Order)
     check_choice(self, "part", Part)
-    why = "which are wider than the steps between frequencies"
+    why = "as these are wider than the steps between frequencies"
     check_number(self, "bands", 2, 40, why)
     for name in ("speed", "spread", "gap"):
       check_share(self, name)
@@ -144,14 +144,13 @@ class Transcription(Transduction):
     """
     if self.part not in ("all", name):
       raise ValueError(
-        f"part = {self.part!r} has no split {name!r}; allowed: all, {name}"
+        f"part = {self.part!r} has no split {name!r}; allowed: 'all', which "
+        "has every split"
       )
     return dataclasses.replace(self, part=name)
 
   def text(self, tokens: Sequence[int]) -> str:
-    """The characters; BEGIN and END are not shown."""
-    spoken = (token - SYMBOLS for token in tokens if token >= SYMBOLS)
-    return "".join(CHARACTERS[number] for number in spoken)
+    return "".join(CHARACTERS[number] for number in own_numbers(tokens))
 
   def sample(self, key: RandomKey) -> Example:
     row, when = self._plan(key)

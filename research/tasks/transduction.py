@@ -18,6 +18,11 @@ BEGIN, END, SYMBOLS = 0, 1, 2
 the others."""
 
 
+def own_numbers(tokens: Sequence[int]) -> list[int]:
+  """What tokens of a target stand for, from 0; BEGIN and END are left out."""
+  return [token - SYMBOLS for token in tokens if token >= SYMBOLS]
+
+
 @dataclasses.dataclass(frozen=True)
 class Transduction(Task):
   """A source is read, and a target of its own length is written. Abstract.
@@ -45,7 +50,10 @@ class Transduction(Task):
     return self.length
 
   def text(self, tokens: Sequence[int]) -> str:
-    """Tokens of a target as a reader wants to see them, without END."""
+    """Tokens of a target as a reader wants to see them.
+
+    Where they are shown as what they stand for, BEGIN and END are left out.
+    """
     return " ".join(str(token) for token in tokens)
 
   def source_text(self, tokens: Sequence[int]) -> str:

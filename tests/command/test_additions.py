@@ -1,3 +1,5 @@
+import dataclasses
+
 import flax.linen as nn
 import pytest
 
@@ -147,6 +149,18 @@ def test_wrong_mixers_are_refused(experiment, text, words):
   with pytest.raises(ValueError, match="--mixer|heads") as caught:
     add_mixers(experiment, [text])
   assert words in str(caught.value)
+
+
+def test_a_task_that_no_variant_has_is_refused():
+  page = transduction("smoke")
+  with pytest.raises(ValueError, match="--task = .* changes no variant, as ea"):
+    replace_task(page, TASK)
+  own = ("task.order", "shuffled")
+  variants = (*tiny.experiment().variants, Change("mixed", (own,)))
+  page = dataclasses.replace(tiny.experiment(), variants=variants)
+  message = "variant 'mixed' sets task.order, which ContextLabelling has not"
+  with pytest.raises(ValueError, match=message):
+    replace_task(page, TASK)
 
 
 def test_a_mixer_is_no_task(experiment):

@@ -19,6 +19,7 @@ from research.models.feed_forward import NoFeedForward
 from research.models.front import Subsampling
 from research.report.maps import Layer
 from research.results import write_json, write_summary
+from research.sound.phrases import CHARACTERS
 from research.tasks.base import Example
 from research.tasks.reverse import Reverse
 from research.tasks.transcription import Transcription
@@ -26,6 +27,7 @@ from research.tasks.transduction import END, SYMBOLS
 from research.training.alignment import cross_weights
 from research.training.member import root
 from research.training.step import example_keys
+from research.training.written import Written
 from tests.command import tiny
 from tests.command.test_attention import keep
 from tests.reported import Page
@@ -170,6 +172,22 @@ def test_what_the_model_writes_is_told(reversing):
     if i + 1 < task.length:
       tokens[0, i + 1] = token
   assert f"the model writes “{' '.join(written)}”: " in seen.notes[0]
+
+
+@pytest.mark.parametrize(
+  ("text", "shown"), [("to be", "to be"), (" to  be", "␣to␣␣be"), ("  ", "␣␣")]
+)
+def test_spaces_that_a_page_leaves_out_are_signs(
+  hearing, monkeypatch, text, shown
+):
+  tokens = np.array([[SYMBOLS + CHARACTERS.index(x) for x in text]])
+  made = Written(tokens, np.array([len(text)]), np.array([5]), np.array([2]))
+  monkeypatch.setattr(pair, "write", lambda *_: made)
+  task = hearing.experiment.task
+  model, variables = hearing.model("pair", 0)
+  batch = example(task, 1)
+  (note,) = pair.written_note(task, model, variables, batch)
+  assert f"the model writes “{shown}”: 2 edits." in note
 
 
 def test_vectors_are_named_by_the_true_alignment(hearing):

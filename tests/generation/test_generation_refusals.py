@@ -93,13 +93,10 @@ REFUSED = {
   ),
   "penalty": (lambda: Beam(penalty=-0.1), "penalty = -0.1; allowed: 0 or more"),
   "penalty too large for the length": (
-    lambda: ready(how=Beam(penalty=200.0)),
-    "penalty = 200.0 with length = 5; allowed: 172.3 at most, as 1.667^",
+    lambda: ready(how=Beam(penalty=126.0)),
+    "penalty = 126.0 with length = 5; allowed: 125.2 at most, as float32",
   ),
-  "cached no truth value": (
-    lambda: Greedy(cached="no"),
-    "cached = 'no'; allowed: True or False",
-  ),
+  "cached": (lambda: Greedy(cached="no"), "cached = 'no'; allowed: True or"),
   "no classes yet": (
     lambda: call(attentive(classes=0), source=SOURCE, end=1),
     "classes = 0; allowed: 1 or more, as the task says",
@@ -208,6 +205,15 @@ REFUSED = {
   "source of one axis": (
     lambda: call(attentive(), source=(PROMPT[0], SOURCE[1])),
     "source has shape (4,); allowed: (b, s), or (b, s, i)",
+  ),
+  "source of another width": (
+    lambda: generate(
+      attentive(vocabulary=0),
+      {"params": {"source_embed": {"kernel": jnp.zeros((3, 8))}}},
+      source=(jnp.zeros((3, 4, 2)), SOURCE[1]),
+      length=N,
+    ),
+    "source has shape (3, 4, 2); allowed: (b, s, 3), as the model was made",
   ),
   "source of other tokens": (
     lambda: call(attentive(), source=(SOURCE[0].at[0, 0].set(C), SOURCE[1])),

@@ -102,3 +102,14 @@ def built(
 def test_refused(unchecked, make, message):
   with pytest.raises(ValueError, match=message):
     make()
+
+
+def test_fields_that_a_subclass_adds_may_have_types_of_their_own():
+  """As those of a notebook's functions, which nobody else can look up."""
+
+  class Own(Attention):
+    more: "Nowhere | None" = None  # noqa: F821
+
+  assert Own(heads=2).more is None
+  with pytest.raises(ValueError, match="mask = None; allowed: a Mask of"):
+    Own(mask=None)

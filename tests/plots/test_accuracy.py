@@ -25,6 +25,13 @@ def test_variants_stand_sorted_with_mean_interval_and_seeds():
   ]
 
 
+def test_seeds_beyond_all_intervals_lie_within_the_axis():
+  rows = [row("a", 0.3, 0.1, values=(0.1, 0.9))]
+  (axes,) = accuracy.by_variant(rows, LOOK, "error_rate", {}).axes
+  low, high = axes.get_xlim()
+  assert low < 0.1 and high > 0.9
+
+
 def test_chance_is_left_out_where_it_is_not_known():
   (axes,) = accuracy.by_variant(
     [row("a", -3.0)], LOOK, "negative_error", {}

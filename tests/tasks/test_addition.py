@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from research.tasks.addition import Addition
+from research.tasks.transduction import BEGIN, END
 
 TASK = Addition(digits=7)
 COUNT = 4000
@@ -19,6 +20,7 @@ def test_examples_worked_by_hand(source, target):
   task, behind = Addition(), Addition(reverse=True)
   assert task.source_text(tokens(source)) == source
   assert task.text(task.oracle(tokens(source))) == target
+  assert task.text([BEGIN, *task.oracle(tokens(source)), END]) == target
   assert behind.text(behind.oracle(tokens(source))) == target[::-1]
 
 

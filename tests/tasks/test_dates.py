@@ -13,6 +13,7 @@ from research.tasks.dates import (
   _date,
   _days_before,
 )
+from research.tasks.transduction import BEGIN, END
 
 
 def tokens(text):
@@ -36,6 +37,7 @@ def test_examples_worked_by_hand(source, target):
   task = Dates()
   assert task.source_text(tokens(source)) == source
   assert task.text(task.oracle(tokens(source))) == target
+  assert task.text([BEGIN, *task.oracle(tokens(source)), END]) == target
 
 
 def test_the_calendar_is_pythons():

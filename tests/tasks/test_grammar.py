@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from research.tasks.grammar import Grammar
+from research.tasks.transduction import BEGIN, END
 
 TASK = Grammar(modifiers=2)
 
@@ -32,6 +33,7 @@ def tokens(text):
 def test_examples_worked_by_hand(source, target):
   assert TASK.source_text(tokens(source)) == source
   assert TASK.text(TASK.oracle(tokens(source))) == target
+  assert TASK.text([BEGIN, *TASK.oracle(tokens(source)), END]) == target
 
 
 def test_every_derivation_comes():

@@ -67,7 +67,9 @@ class Gained(Softmax):
   @nn.compact
   def numerators(self, scores: Scores, rows: Rows) -> Weights:
     gain = self.param("gain", nn.initializers.ones, (scores.shape[1],))
-    return gain[None, :, None, None] * super().numerators(scores, rows)
+    # No number of a row of nobody, whose top is the lowest, may have a square.
+    gain = gain[None, :, None, None] * (1.0 + 1e-4 * scores**2)
+    return gain * super().numerators(scores, rows)
 
 
 class Dropped(Softmax):

@@ -78,3 +78,20 @@ def test_members_of_a_vmap_skip_what_none_of_them_sees(call, twice):
 
 def test_what_somebody_sees_is_looked_at():
   assert np.isnan(looked(read, jnp.ones((2, T), int))[0]).all()
+
+
+def test_what_is_not_a_number_stays_in_its_document():
+  """In a block of two documents, too: it is not in the other one's slopes."""
+  segments = jnp.array([[1] * 5 + [2] * 7] * 2)
+  q = Q.at[:, -1].set(jnp.nan)
+
+  def spoilt(form: Any) -> Any:
+    def loss(v: Any) -> Any:
+      given = {"mask": Causal(), "segments": segments, "evaluation": form}
+      return jnp.sum(attention(q, KEYS, v, **given)[:, :-1])
+
+    return np.isnan(jax.jit(jax.grad(loss))(VALUES))
+
+  found = spoilt("blockwise")
+  np.testing.assert_array_equal(found, spoilt("dense"))
+  assert not found[:, :5].any() and found[:, 5:].all()
