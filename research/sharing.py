@@ -1,16 +1,15 @@
 """Modules that stand in several places of one record."""
 
 import dataclasses
-import operator
 from typing import Any
 
 import flax.linen as nn
 
-from research.record import is_record, names, walk
+from research.record import names, walk
 
 
 def unshare(record: Any) -> None:
-  """Gives each place in a record a module of its own.
+  """Gives each place a module of its own, where several had the same.
 
   Linen makes one module, with one set of parameters and one cache, of an
   object that stands in two places. A record tells values and no sharing: what
@@ -20,47 +19,27 @@ def unshare(record: Any) -> None:
   Args:
     record: a module, before Linen looks at its fields.
   """
-  seen: set[int] = set()
-  for name in names(record):
-    value = getattr(record, name)
-    own = _unseen(value, seen)
-    if own is not value:
-      setattr(record, name, own)
-
-
-def _unseen(value: Any, seen: set[int]) -> Any:
-  """The value, added to what was `seen`; a copy if a module within was."""
-  if isinstance(value, tuple):
-    items = [_unseen(item, seen) for item in value]
-    same = all(map(operator.is_, items, value))
-    return value if same else _tuple(value, items)
-  if not is_record(value):
-    return value
-  inside = _modules(value)
-  if len({*inside} - seen) < len(inside):
-    value = _copy(value)
-    inside = _modules(value)
-  seen.update(inside)
-  return value
+  values = {name: getattr(record, name) for name in names(record)}
+  modules = _modules(tuple(values.values()))
+  if len({*modules}) < len(modules):
+    for name, value in values.items():
+      setattr(record, name, _copy(value))
 
 
 def _modules(value: Any) -> list[int]:
-  """Of every place inside that has a module without a parent, which it is."""
-  modules = (x for _, x in walk(value) if isinstance(x, nn.Module))
-  return [id(x) for x in modules if x.parent is None]
-
-
-def _tuple(like: tuple, items: list[Any]) -> Any:
-  named = hasattr(like, "_fields")
-  return type(like)(*items) if named else tuple(items)
+  """Of every place inside that has a module, which it is."""
+  return [id(x) for _, x in walk(value) if isinstance(x, nn.Module)]
 
 
 def _copy(value: Any) -> Any:
-  """A copy whose modules are copies, too."""
-  if not _modules(value):
+  """A copy whose modules are copies; itself, where there are none."""
+  owned = isinstance(value, nn.Module) and value.parent is not None
+  if owned or not _modules(value):
     return value
   if isinstance(value, tuple):
-    return _tuple(value, [*map(_copy, value)])
+    items = map(_copy, value)
+    named = hasattr(value, "_fields")
+    return type(value)(*items) if named else tuple(items)
   fields = {name: _copy(getattr(value, name)) for name in names(value)}
   if isinstance(value, nn.Module):
     return value.copy(parent=None, **fields)

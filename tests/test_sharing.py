@@ -128,8 +128,9 @@ class Days:
 def test_what_holds_no_module_is_not_made_again():
   one, mask = GRU(), Days(1)
   holder = Holder(pair=Pair(one, one), mask=mask)
-  assert isinstance(holder.pair, Pair) and holder.pair.one is one
-  assert holder.pair.two is not one
+  assert isinstance(holder.pair, Pair)
+  assert holder.pair.one is not holder.pair.two
+  assert holder.pair.one == holder.pair.two == one
   both = Stacked((holder, holder)).mixers
   assert both[1].mask is mask and isinstance(both[1].pair, Pair)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from research.command.overrides import is_replaced
 from research.experiment import Change, Experiment
 from research.import_paths import find
 from research.mixer import Mixer
@@ -85,22 +86,20 @@ def replace_task(experiment: Experiment, text: str) -> Experiment:
 
 
 def _check_task(experiment: Experiment, task: Task, text: str) -> None:
-  own = []
+  if is_replaced(experiment, "task"):
+    raise ValueError(
+      f"--task = {text!r} changes no variant, as each has its own; allowed: "
+      "on pages whose variants share a task"
+    )
   for change in experiment.variants:
-    paths = [path.split(".") for path, _ in change.fields]
-    own.append(["task"] in paths)
-    for first, *rest in paths:
+    for path, _ in change.fields:
+      first, *rest = path.split(".")
       if first == "task" and rest and rest[0] not in names(task):
         raise ValueError(
           f"--task = {text!r}: variant {change.name!r} sets task.{rest[0]}, "
           f"which {type(task).__name__} has not; allowed: a task with this "
           "field, or --only other variants"
         )
-  if own and all(own):
-    raise ValueError(
-      f"--task = {text!r} changes no variant, as each has its own; allowed: "
-      "on pages whose variants share a task"
-    )
 
 
 def _build(text: str, option: str, contract: type) -> tuple[str, Any]:

@@ -260,14 +260,18 @@ def _changed(change: Change, values: dict[str, Any]) -> Change:
   return dataclasses.replace(change, fields=tuple({**fields, **values}.items()))
 
 
+def is_replaced(experiment: Experiment, path: str) -> bool:
+  """Whether every variant has replaced a path of the base."""
+  return all(
+    any(f"{path}.".startswith(f"{own}.") for own, _ in change.fields)
+    for change in experiment.variants
+  )
+
+
 def _check_used(experiment: Experiment, paths: list[str]) -> None:
   """Refuses a path of the base that every variant has replaced."""
   for path in paths:
-    replaced = [
-      any(f"{path}.".startswith(f"{own}.") for own, _ in change.fields)
-      for change in experiment.variants
-    ]
-    if all(replaced):
+    if is_replaced(experiment, path):
       name = experiment.variants[0].name
       raise ValueError(
         f"{path} changes no variant, as each has its own; allowed: "
