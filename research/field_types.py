@@ -45,7 +45,7 @@ def check_types(record: Any, *names: str) -> None:
     if not fits(value, hint):
       made = dataclasses.is_dataclass(value) and not isinstance(value, type)
       shown = type(value).__name__ if made else repr(value)
-      raise ValueError(f"{name} = {shown}; allowed: {_described(hint)}")
+      raise ValueError(f"{name} = {shown}; allowed: {shown_type(hint)}")
 
 
 @functools.lru_cache
@@ -59,25 +59,26 @@ def _hint(kind: Any, name: str) -> Any:
   return typing.get_type_hints(owner)[name]
 
 
-def _described(hint: Any) -> str:
-  """A type, and where it is to be found."""
+def shown_type(hint: Any) -> str:
+  """What a field of this type may hold, and where that is to be found."""
+  origin, inner = typing.get_origin(hint), typing.get_args(hint)
+  if origin is typing.Literal:
+    return ", ".join(map(repr, inner))
+  if origin is Callable:
+    return "a function, or a module that can be called"
   if hint is bool:
     return "True or False"
-  kinds = typing.get_args(hint) or (hint,)
-  return " or ".join(
-    f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__} of "
-    f"{kind.__module__}"
-    for kind in kinds
-  )
+  whole = origin in (typing.Union, types.UnionType)
+  return " or ".join(map(_named, inner if whole else (hint,)))
 
 
-def shown_type(hint: Any) -> str:
-  """What a field of this type may hold, in words."""
-  if typing.get_origin(hint) is typing.Literal:
-    return ", ".join(map(repr, typing.get_args(hint)))
-  if typing.get_origin(hint) is Callable:
-    return "a function, or a module that can be called"
-  return hint.__name__ if type(hint) is type else str(hint)
+def _named(kind: Any) -> str:
+  if not isinstance(kind, type):
+    return str(kind)
+  if kind.__module__ == "builtins":
+    return kind.__name__
+  article = "an" if kind.__name__[0] in "AEIOU" else "a"
+  return f"{article} {kind.__name__} of {kind.__module__}"
 
 
 def floats(value: Any, hint: Any) -> Any:

@@ -85,7 +85,7 @@ BROKEN = {
   ),
   "a function for a record": (
     {"class": LAYER, "mask": {"function": "json:dumps"}},
-    "record.mask = json:dumps has the wrong type; allowed: Mask",
+    "record.mask = json:dumps has the wrong type; allowed: a Mask of res",
   ),
   "a record that cannot be called": (
     {"class": LAYER, "mask_mod": {"class": "research.masks:Causal"}},
@@ -155,7 +155,8 @@ def test_a_function_is_put_in_by_its_path():
 
 
 def test_a_function_in_the_wrong_place_is_told_by_its_path():
-  message = f"^mask = {__name__}:near has the wrong type; allowed: Mask$"
+  message = "has the wrong type; allowed: a Mask of research.masks$"
+  message = f"^mask = {__name__}:near {message}"
   with pytest.raises(ValueError, match=message):
     override(Attention(), "mask", near)
 

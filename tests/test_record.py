@@ -183,8 +183,13 @@ WRONG = {
   "type": (MODEL, "mixer.heads", "2", "mixer.heads = '2' .* allowed: int"),
   "bool": (MODEL, "mixer.heads", True, "True has the wrong type"),
   "int for bool": (MODEL, "mixer.bias", 1, "1 has the wrong type"),
-  "class": (MODEL, "mixer.mask", Rotary(), "allowed: Mask"),
-  "union": (MODEL, "feed_forward", Rotary(), "FeedForward | .*NoFeedForward"),
+  "class": (
+    MODEL,
+    "mixer.mask",
+    Rotary(),
+    "wrong type; allowed: a Mask of research.masks",
+  ),
+  "union": (MODEL, "feed_forward", Rotary(), "a FeedForward of .* or a NoFeed"),
   "literal": (
     MODEL,
     "norm",

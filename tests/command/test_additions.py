@@ -132,7 +132,7 @@ def test_a_task_takes_the_place_and_claims_go(experiment):
     (f"{ATTENTION}(score_mod={NEAR}())", f"score_mod.class = '{NEAR}' is no"),
     (f"{ATTENTION}(score_mod=research.masks:Causal)", "allowed: a function"),
     (f"{ATTENTION}(score_mod=3)", "score_mod = 3 has the wrong type"),
-    (f"{ATTENTION}(score={TASK})", "has the wrong type; allowed: Score"),
+    (f"{ATTENTION}(score={TASK})", "has the wrong type; allowed: a Score"),
     (f"{ATTENTION}(mask=research.masks:Window)", "lacks the field 'width'"),
     (f"{ATTENTION}(heads=2)(key_heads=1)", "more than one pair of brackets"),
     (
