@@ -68,9 +68,9 @@ def blockwise(
   if any(more) and plain:  # nobody may look at what is added
     query, key = _in_one_segment(query), _in_one_segment(key)
   if more[0]:
-    q, query = _repeated(q, more[0]), _longer(query, more[0])
+    q, query = _padded(q, more[0]), _longer(query, more[0])
   if more[1]:
-    k, v = _repeated(k, more[1]), _repeated(v, more[1])
+    k, v = _padded(k, more[1]), _padded(v, more[1])
     key = _longer(key, more[1])
   tensors = swapped(q), swapped(k), swapped(v)
   phases = _phases(cover, tensors, (query, key), mask, rules, plain)
@@ -82,8 +82,8 @@ def _in_one_segment(side: Side) -> Side:
   return side._replace(segments=jnp.ones(side.positions.shape[:2], int))
 
 
-def _repeated(x: Array, more: int, mode: str = "edge") -> Array:
-  """[b t ...], whose last element stands at the end of `t` `more` times more.
+def _padded(x: Array, more: int, mode: str = "edge") -> Array:
+  """[b t ...] with `more` at the end of `t`: the last again, or zeros.
 
   Nobody looks there, but functions of scores and positions are called. They
   may have no number, and no gradient, but where there is something: a root
@@ -94,8 +94,8 @@ def _repeated(x: Array, more: int, mode: str = "edge") -> Array:
 
 def _longer(side: Side, more: int) -> Side:
   """A side with `more` places of padding at its end."""
-  longer: Side = jax.tree.map(lambda x: _repeated(x, more, "constant"), side)
-  return longer._replace(positions=_repeated(side.positions, more))
+  longer: Side = jax.tree.map(lambda x: _padded(x, more, "constant"), side)
+  return longer._replace(positions=_padded(side.positions, more))
 
 
 def _phases(
